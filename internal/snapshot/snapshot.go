@@ -1,0 +1,75 @@
+// Package snapshot is an immutable picture of a cluster, or of a folder of manifests,
+// for the analyzers: typed objects, who owns which namespace, and what could not be
+// read. It judges nothing; snapshot/load fills it.
+package snapshot
+
+import (
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	nodev1 "k8s.io/api/node/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"watertight.dev/watertight/api/v1alpha1"
+)
+
+// Snapshot is the picture. Nobody changes it, nor the objects it points to, once it is
+// loaded. Pods include those that workloads in a folder would create.
+type Snapshot struct {
+	Tenants       []*v1alpha1.Tenant
+	TenantClasses []*v1alpha1.TenantClass
+	Guards        []*v1alpha1.Guard
+
+	Namespaces      []*corev1.Namespace
+	Nodes           []*corev1.Node
+	Pods            []*corev1.Pod
+	Services        []*corev1.Service
+	ServiceAccounts []*corev1.ServiceAccount
+	ResourceQuotas  []*corev1.ResourceQuota
+	LimitRanges     []*corev1.LimitRange
+	NetworkPolicies []*networkingv1.NetworkPolicy
+	Ingresses       []*networkingv1.Ingress
+
+	Roles               []*rbacv1.Role
+	ClusterRoles        []*rbacv1.ClusterRole
+	RoleBindings        []*rbacv1.RoleBinding
+	ClusterRoleBindings []*rbacv1.ClusterRoleBinding
+
+	Policies         []*admissionv1.ValidatingAdmissionPolicy
+	PolicyBindings   []*admissionv1.ValidatingAdmissionPolicyBinding
+	Mutations        []*admissionv1.MutatingAdmissionPolicy
+	MutationBindings []*admissionv1.MutatingAdmissionPolicyBinding
+	RuntimeClasses   []*nodev1.RuntimeClass
+	PriorityClasses  []*schedulingv1.PriorityClass
+	StorageClasses   []*storagev1.StorageClass
+
+	PersistentVolumes      []*corev1.PersistentVolume
+	PersistentVolumeClaims []*corev1.PersistentVolumeClaim
+
+	// Others are objects of kinds that have no field of their own.
+	Others []*unstructured.Unstructured
+
+	// Problems are what could not be read; a verdict that would need it is unknown.
+	Problems []Problem
+
+	// Sources maps an object to the file and document it was read from.
+	Sources map[ObjectKey]string
+}
+
+// ObjectKey names an object.
+type ObjectKey struct {
+	Group, Kind, Namespace, Name string
+}
+
+// Problem is something that could not be read.
+type Problem struct {
+	// Source is a file and document ("shop.yaml#3") or an API resource ("pods").
+	Source string `json:"source"`
+	// Kind is the kind that is missing because of it, where that is known.
+	Kind string `json:"kind,omitempty"`
+	// Message says why and, where there is one, the fix.
+	Message string `json:"message"`
+}
