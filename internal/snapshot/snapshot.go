@@ -6,6 +6,7 @@ package snapshot
 import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	nodev1 "k8s.io/api/node/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -48,6 +49,11 @@ type Snapshot struct {
 
 	PersistentVolumes      []*corev1.PersistentVolume
 	PersistentVolumeClaims []*corev1.PersistentVolumeClaim
+	Endpoints              []*corev1.Endpoints //nolint:staticcheck // deprecated, and still a road round policies
+	EndpointSlices         []*discoveryv1.EndpointSlice
+
+	// Workloads are the pod templates of a folder's Deployments, Jobs and the like.
+	Workloads []*Workload
 
 	// Others are objects of kinds that have no field of their own.
 	Others []*unstructured.Unstructured
@@ -57,7 +63,22 @@ type Snapshot struct {
 
 	// Sources maps an object to the file and document it was read from.
 	Sources map[ObjectKey]string
+
+	// Origin says where the picture was taken.
+	Origin Origin
+
+	index lazyIndex
 }
+
+// Origin is where a snapshot was taken.
+type Origin string
+
+// The origins. What stands in a folder is meant to be applied; what is missing from a
+// live picture is missing from the cluster.
+const (
+	OriginFolder Origin = ""
+	OriginLive   Origin = "live"
+)
 
 // ObjectKey names an object.
 type ObjectKey struct {
@@ -72,4 +93,7 @@ type Problem struct {
 	Kind string `json:"kind,omitempty"`
 	// Message says why and, where there is one, the fix.
 	Message string `json:"message"`
+	// Stray marks what is no Kubernetes object at all, or none that counts, so that no
+	// verdict depends on it.
+	Stray bool `json:"stray,omitempty"`
 }
