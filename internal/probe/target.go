@@ -2,9 +2,11 @@ package probe
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"watertight.dev/watertight/api/v1alpha1"
@@ -31,6 +33,10 @@ type Target struct {
 	Guards []GuardObject
 	// Node is a node's name, "" where there is none.
 	Node string
+	// RuntimeClasses are those of the cluster.
+	RuntimeClasses []string
+	// Budget is what the Tenant asks for and, for the rest, what its quotas add up to.
+	Budget corev1.ResourceList
 }
 
 // GuardObject is an object of the operator.
@@ -67,8 +73,29 @@ func NewTarget(s *snapshot.Snapshot, tenant string) (Target, error) {
 	if len(s.Nodes) > 0 {
 		t.Node = s.Nodes[0].Name
 	}
+	for _, c := range s.RuntimeClasses {
+		t.RuntimeClasses = append(t.RuntimeClasses, c.Name)
+	}
 	t.Guards = guardsOf(s, t.Namespaces)
+	t.Budget = budgetOf(s, t)
 	return t, nil
+}
+
+// budgetOf adds up the operator's quotas, and lets the Tenant have the last word.
+func budgetOf(s *snapshot.Snapshot, t Target) corev1.ResourceList {
+	budget := corev1.ResourceList{}
+	for _, q := range s.ResourceQuotas {
+		if q.Labels[v1alpha1.LabelManagedBy] != v1alpha1.ManagedBy || !slices.Contains(t.Namespaces, q.Namespace) {
+			continue
+		}
+		for name, hard := range q.Spec.Hard {
+			sum := budget[name]
+			sum.Add(hard)
+			budget[name] = sum
+		}
+	}
+	maps.Copy(budget, t.Spec.Capacity)
+	return budget
 }
 
 // namespacesOf prefers the operator's record to what the Tenant asks for.
@@ -91,6 +118,7 @@ func guardsOf(s *snapshot.Snapshot, namespaces []string) []GuardObject {
 	return slices.Concat(
 		managed("v1/resourcequotas", s.ResourceQuotas, own),
 		managed("v1/limitranges", s.LimitRanges, own),
+		managed("v1/serviceaccounts", s.ServiceAccounts, own),
 		managed("networking.k8s.io/v1/networkpolicies", s.NetworkPolicies, own),
 		managed(v1alpha1.GroupVersion.String()+"/guards", s.Guards, own),
 		managed(rbac+"roles", s.Roles, own),

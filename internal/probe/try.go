@@ -98,6 +98,7 @@ func (p Table) Run(ctx context.Context, s *Session) []guarantee.Finding {
 	if len(tries) == 0 {
 		return []guarantee.Finding{p.finding(s.Target, guarantee.Unknown, "NothingToTry", why)}
 	}
+	slices.SortStableFunc(tries, func(a, b Try) int { return strings.Compare(a.What, b.What) })
 	outcomes := make([]outcome, len(tries))
 	var wg sync.WaitGroup
 	for i, t := range tries {

@@ -15,6 +15,7 @@ var weaker = map[string]probe.Manifest{
 	"v1/resourcequotas":                          {"spec": probe.Manifest{"hard": probe.Manifest{"pods": "100000"}}},
 	"v1/limitranges":                             {"spec": probe.Manifest{"limits": []any{}}},
 	"networking.k8s.io/v1/networkpolicies":       {"spec": probe.Manifest{"podSelector": probe.Manifest{"matchLabels": probe.Manifest{probe.Name: "1"}}}},
+	"v1/serviceaccounts":                         {"automountServiceAccountToken": true},
 	rbacV1 + "/roles":                            {"rules": []any{}},
 	admissionV1 + "/validatingadmissionpolicies": {"spec": probe.Manifest{"failurePolicy": "Ignore"}},
 }

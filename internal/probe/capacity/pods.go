@@ -46,7 +46,7 @@ func budgetOf(t probe.Target, name corev1.ResourceName) (resource.Quantity, bool
 	var budget resource.Quantity
 	found := false
 	for _, prefix := range []string{"", "requests.", "limits."} {
-		if q, ok := t.Spec.Capacity[corev1.ResourceName(prefix)+name]; ok {
+		if q, ok := t.Budget[corev1.ResourceName(prefix)+name]; ok {
 			found = true
 			if q.Cmp(budget) > 0 {
 				budget = q

@@ -112,12 +112,17 @@ func sandbox(t probe.Target) ([]probe.Try, string) {
 	if want == "" {
 		return nil, "the class demands no sandbox"
 	}
+	leave := map[string]edit{
+		"run a pod without a RuntimeClass": func(s, _ probe.Manifest) { delete(s, "runtimeClassName") },
+	}
+	for _, other := range t.RuntimeClasses {
+		if other != want { // one that does not exist would be refused for that alone
+			leave["run a pod with RuntimeClass "+other] = func(s, _ probe.Manifest) { s["runtimeClassName"] = other }
+		}
+	}
 	var tries []probe.Try
 	for _, ns := range t.Namespaces {
-		for what, e := range map[string]edit{
-			"run a pod without a RuntimeClass":    func(s, _ probe.Manifest) { delete(s, "runtimeClassName") },
-			"run a pod with another RuntimeClass": func(s, _ probe.Manifest) { s["runtimeClassName"] = "watertight-probe" },
-		} {
+		for what, e := range leave {
 			tries = append(tries, probe.Try{
 				What:     what + " in " + ns,
 				Attack:   probe.CreatePod(ns, probe.Pod(t, e)),
