@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"path"
 	"strings"
 )
 
@@ -76,7 +75,10 @@ func (r Request) path() string {
 	if r.Name != "" {
 		parts = append(parts, url.PathEscape(r.Name))
 	}
-	return path.Join(append(parts, r.Subresource)...)
+	if r.Subresource != "" {
+		parts = append(parts, r.Subresource)
+	}
+	return strings.Join(parts, "/") // not path.Join: a name must never climb
 }
 
 func (r Request) query() url.Values {

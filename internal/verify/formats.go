@@ -115,7 +115,7 @@ func details(r Row) string {
 	p.line("")
 	for _, c := range r.Columns() {
 		if c.Verdict == guarantee.Broken || c.Verdict == guarantee.Unknown {
-			p.column(c, false)
+			p.column(c)
 		}
 	}
 	return b.String()

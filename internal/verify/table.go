@@ -74,32 +74,77 @@ func (p *printer) row(r Row) {
 	p.line("%s%s", line, cut(r.Promise, left))
 }
 
-// reasons lists, per row that does not hold, what each column has against it.
+// reasons lists what stands against each broken row, then why the rest cannot be told,
+// each cause once.
 func (p *printer) reasons(t TenantReport) {
 	for _, r := range t.Rows {
-		if r.Verdict != guarantee.Broken && r.Verdict != guarantee.Unknown {
+		if r.Verdict != guarantee.Broken {
 			continue
 		}
 		p.line("")
 		p.line("%s %s: %s", r.Guarantee, p.paint(r.Verdict, string(r.Verdict)), r.Promise)
 		for _, c := range r.Columns() {
-			if c.Verdict == guarantee.Broken || c.Verdict == guarantee.Unknown {
-				p.column(c, false)
+			if c.Verdict == guarantee.Broken {
+				p.column(c)
 			}
 		}
 		if r.Difference != nil {
 			p.finding("difference", *r.Difference)
 		}
 	}
+	p.ignorance(t)
 }
 
-// column prints a column's reason and findings: those against the guarantee, or all.
-func (p *printer) column(c Column, all bool) {
+// ignorance groups the unknown cells by their cause.
+func (p *printer) ignorance(t TenantReport) {
+	var causes []string
+	rows := map[string][]string{}
+	for _, r := range t.Rows {
+		for _, c := range r.Columns() {
+			if c.Verdict != guarantee.Unknown {
+				continue
+			}
+			for _, why := range c.causes() {
+				cause := c.Name + ": " + clean(why)
+				if rows[cause] == nil {
+					causes = append(causes, cause)
+				}
+				rows[cause] = append(rows[cause], string(r.Guarantee))
+			}
+		}
+	}
+	if len(causes) == 0 {
+		return
+	}
+	p.line("")
+	p.line("%s, because", p.paint(guarantee.Unknown, "unknown"))
+	for _, cause := range causes {
+		p.line("  %s", cause)
+		p.line("      %s", strings.Join(rows[cause], ", "))
+	}
+}
+
+// causes say why a column is unknown.
+func (c Column) causes() []string {
+	if c.Reason != "" {
+		return []string{c.Reason}
+	}
+	var out []string
+	for _, f := range c.Findings {
+		if f.Verdict == guarantee.Unknown {
+			out = append(out, f.Message)
+		}
+	}
+	return out
+}
+
+// column prints a column's reason and the findings against the guarantee.
+func (p *printer) column(c Column) {
 	if c.Reason != "" {
 		p.line("  %s %s: %s", c.Name, p.paint(c.Verdict, string(c.Verdict)), clean(c.Reason))
 	}
 	for _, f := range c.Findings {
-		if all || f.Verdict != guarantee.Holds {
+		if f.Verdict == c.Verdict {
 			p.finding(c.Name, f)
 		}
 	}
