@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -39,4 +41,10 @@ func addServiceAccounts(b *builder) {
 			AutomountServiceAccountToken: &no,
 		})
 	}
+}
+
+// ManagesLabel says whether a label or annotation of a namespace is the operator's to
+// write: it is Watertight's own, or Pod Security's.
+func ManagesLabel(key string) bool {
+	return strings.HasPrefix(key, "watertight.dev/") || strings.HasPrefix(key, podSecurityPrefix) || key == v1alpha1.LabelManagedBy
 }

@@ -1,0 +1,110 @@
+// Package tenant reconciles a Tenant: it compiles it and brings the cluster to the
+// result, step by step, so that after every single write the tenant is no more open than
+// before or than asked. It writes managed objects through apply only.
+package tenant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"watertight.dev/watertight/api/v1alpha1"
+	"watertight.dev/watertight/internal/apply"
+	"watertight.dev/watertight/internal/compile"
+)
+
+// Reconciler reconciles Tenants.
+type Reconciler struct {
+	// Writer writes and reads through the cache.
+	Writer apply.Writer
+	// Live reads past the cache, where a stale answer would do harm.
+	Live client.Reader
+	// Capabilities says what the cluster offers now.
+	Capabilities func(context.Context) (compile.Capabilities, error)
+	// GuardsInForce says whether the guards were seen to refuse, and if not, why.
+	GuardsInForce func() (bool, string)
+	// Verdicts are the counts of the last verification of a tenant, if there was one.
+	Verdicts func(tenant string) (v1alpha1.GuaranteeCount, time.Time, bool)
+	// Recorder records events.
+	Recorder events.EventRecorder
+}
+
+// step does one part of a reconcile. It ends the reconcile early with a *stop or any
+// other error; what it learned is in the state.
+type step struct {
+	name string
+	run  func(*Reconciler, context.Context, *state) error
+}
+
+// steps in their order: guards before namespaces, what restricts before what grants, the
+// seal lifted last.
+var steps = []step{
+	{"finalizer", (*Reconciler).ensureFinalizer},
+	{"class", (*Reconciler).readClass},
+	{"compile", (*Reconciler).compile},
+	{"guards", (*Reconciler).awaitGuards},
+	{"namespaces", (*Reconciler).ensureNamespaces},
+	{"restrict", (*Reconciler).applyRestrictions},
+	{"budget", (*Reconciler).moveBudget},
+	{"grant", (*Reconciler).applyGrants},
+	{"prune", (*Reconciler).prune},
+	{"retire", (*Reconciler).retireNamespaces},
+	{"unseal", (*Reconciler).unseal},
+}
+
+// teardown is the reverse, for a Tenant that is being deleted.
+var teardown = []step{
+	{"confirm", (*Reconciler).confirmDeletion},
+	{"seal", (*Reconciler).sealAll},
+	{"revoke", (*Reconciler).revokeAccess},
+	{"stop", (*Reconciler).stopWorkloads},
+	{"namespaces", (*Reconciler).deleteNamespaces},
+	{"cluster objects", (*Reconciler).deleteClusterObjects},
+	{"finalizer", (*Reconciler).removeFinalizer},
+}
+
+// stop ends a reconcile early for a reason that the status tells; it is no failure.
+type stop struct {
+	reason, message string
+	// again is when to look once more without an event; zero is never.
+	again time.Duration
+}
+
+func (s *stop) Error() string { return s.reason + ": " + s.message }
+
+// Reconcile brings one tenant a step closer to what its spec says.
+func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	st, err := r.gather(ctx, req.Name)
+	if err != nil || st == nil {
+		return reconcile.Result{}, err
+	}
+	list := steps
+	if !st.tenant.DeletionTimestamp.IsZero() {
+		list = teardown
+	}
+	for _, s := range list {
+		if err = s.run(r, ctx, st); err != nil {
+			err = fmt.Errorf("%s: %w", s.name, err)
+			break
+		}
+	}
+	if statusErr := r.writeStatus(ctx, st, err); statusErr != nil {
+		return reconcile.Result{}, errors.Join(err, statusErr)
+	}
+	if s := (*stop)(nil); errors.As(err, &s) {
+		return reconcile.Result{RequeueAfter: s.again}, nil
+	}
+	if st.stale && err == nil {
+		return reconcile.Result{RequeueAfter: staleDelay}, nil
+	}
+	return ctrl.Result{}, err
+}
+
+// staleDelay is when to look again at objects whose last write the cache has not shown.
+const staleDelay = time.Second
