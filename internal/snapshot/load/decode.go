@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	yaml3 "go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	kjson "sigs.k8s.io/json"
@@ -53,16 +54,46 @@ func (h *harvest) decodeFile(name string, data []byte) {
 }
 
 func (h *harvest) decodeDocument(d document) {
-	data := d.data
-	if !d.isJSON {
-		converted, err := yaml.YAMLToJSONStrict(data)
-		if err != nil {
-			h.problem(d.source, "", "malformed YAML: %s", oneLine(err))
-			return
-		}
-		data = converted
+	if d.isJSON {
+		h.decodeObject(d.source, d.data)
+		return
 	}
-	h.decodeObject(d.source, data)
+	data, err := yaml.YAMLToJSONStrict(d.data)
+	if err != nil {
+		h.problem(d.source, "", "malformed YAML: %s", oneLine(err))
+		return
+	}
+	first := harvest{}
+	first.decodeObject(d.source, data)
+	if first.clean() {
+		h.merge(first)
+		return
+	}
+	second := harvest{} // a name or label such as y or no, which YAML 1.1 takes for a boolean
+	if data, err := modernJSON(d.data); err == nil {
+		second.decodeObject(d.source, data)
+	}
+	if len(second.items) > len(first.items) {
+		first = second
+	}
+	h.merge(first)
+}
+
+// modernJSON converts YAML 1.2, in which y, n, yes, no, on and off are words.
+func modernJSON(data []byte) ([]byte, error) {
+	var value any
+	if err := yaml3.Unmarshal(data, &value); err != nil {
+		return nil, err
+	}
+	return json.Marshal(value)
+}
+
+// clean reports whether everything was taken.
+func (h *harvest) clean() bool { return len(h.problems) == 0 }
+
+func (h *harvest) merge(other harvest) {
+	h.items = append(h.items, other.items...)
+	h.problems = append(h.problems, other.problems...)
 }
 
 // decodeObject reads one object, or each of a List.
