@@ -1,8 +1,9 @@
-// Command kwok is the simulator of a local Watertight cluster's nodes: the node and
-// pod controllers of KWOK with the stages in the folder stages, and nothing else of
-// it (no server, no custom resources, no configuration file).
+// Command kwok simulates the nodes of a local Watertight cluster. It is the node and
+// pod controllers of KWOK with a fixed set of stages, and nothing else of KWOK: no
+// server, no custom resources, no configuration file.
 //
-// It takes on the nodes annotated kwok.x-k8s.io/node=fake.
+// It takes on the nodes annotated kwok.x-k8s.io/node=fake, keeps them Ready and says
+// that the pods bound to them run. No container ever does.
 package main
 
 import (
@@ -13,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -25,7 +27,7 @@ func main() {
 func run(args []string) error {
 	flags := flag.NewFlagSet("kwok", flag.ContinueOnError)
 	kubeconfig := flags.String("kubeconfig", "", "kubeconfig of the cluster whose nodes are simulated")
-	leaseSeconds := flags.Uint("node-lease-duration-seconds", 40, "how long a node's lease lasts; it is renewed every quarter of that (0: no leases)")
+	heartbeat := flags.Duration("heartbeat", 10*time.Second, "how often each node reports that it is Ready")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -34,5 +36,5 @@ func run(args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return simulate(ctx, *kubeconfig, *leaseSeconds)
+	return simulate(ctx, *kubeconfig, *heartbeat)
 }

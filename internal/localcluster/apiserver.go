@@ -3,6 +3,7 @@ package localcluster
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"net"
 )
@@ -17,6 +18,7 @@ var auditPolicy []byte
 // that matters is in the audit log.
 type apiServer struct {
 	cluster *cluster
+	store   *etcd
 	*process
 }
 
@@ -34,8 +36,21 @@ func (a *apiServer) Init(context.Context) error {
 		return err
 	}
 	a.process = c.process("kube-apiserver", c.opts.Engines.Kubernetes, args...)
-	a.ready = httpsGet(c.url("kube-apiserver")+"/readyz", c.pki.cluster, admin)
+	a.ready = a.readyWith(httpsGet(c.url("kube-apiserver")+"/readyz", c.pki.cluster, admin))
+	a.diagnose = a.store.outOfSpace
 	return nil
+}
+
+// readyWith asks the store why, too, when the server is not ready: it cannot finish
+// its first boot on a store that refuses writes, and does not say so.
+func (a *apiServer) readyWith(server func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		err := server(ctx)
+		if err == nil {
+			return nil
+		}
+		return errors.Join(err, a.store.ready(ctx))
+	}
 }
 
 func (a *apiServer) args() ([]string, error) {

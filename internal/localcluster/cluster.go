@@ -38,9 +38,10 @@ type cluster struct {
 
 // members lists the parts in the order in which they start; they stop in reverse.
 func (c *cluster) members() []member {
+	store := &etcd{cluster: c}
 	list := []member{
-		{"etcd", &etcd{cluster: c}},
-		{"kube-apiserver", &apiServer{cluster: c}},
+		{"etcd", store},
+		{"kube-apiserver", &apiServer{cluster: c, store: store}},
 		{"kube-controller-manager", &controllerManager{cluster: c}},
 		{"kube-scheduler", &scheduler{cluster: c}},
 		{nodesTitle(c.opts.Nodes), &kwok{cluster: c}},

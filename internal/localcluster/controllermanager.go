@@ -54,9 +54,8 @@ func (m *controllerManager) Init(context.Context) error {
 		"--service-cluster-ip-range=" + serviceRange,
 		"--kube-api-qps=200",
 		"--kube-api-burst=400",
-	}
-	if grace := c.opts.Tuning.NodeMonitorGracePeriod; grace != 0 {
-		args = append(args, "--node-monitor-grace-period="+grace.String(), "--node-monitor-period="+(grace/10).String())
+		"--node-monitor-grace-period=" + c.opts.Tuning.gracePeriod().String(),
+		"--node-monitor-period=" + (c.opts.Tuning.gracePeriod() / 10).String(),
 	}
 	m.process = c.process("kube-controller-manager", c.opts.Engines.Kubernetes, args...)
 	m.ready = httpsGet(c.url("kube-controller-manager")+"/healthz", c.pki.cluster, client)

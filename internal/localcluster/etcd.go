@@ -7,7 +7,11 @@ import (
 	"strings"
 )
 
-const defaultEtcdQuota = 8 << 30
+const (
+	defaultEtcdQuota = 8 << 30
+	// diskFull is what the operating system says, in etcd's log.
+	diskFull = "no space left on device"
+)
 
 // etcd stores the cluster's objects: one member, fsync on, mutual TLS under an
 // authority that signs nothing else.
@@ -16,15 +20,18 @@ type etcd struct {
 	*process
 }
 
+func (e *etcd) quota() int64 {
+	if quota := e.cluster.opts.Tuning.EtcdQuotaBytes; quota > 0 {
+		return quota
+	}
+	return defaultEtcdQuota
+}
+
 func (e *etcd) Init(context.Context) error {
 	c := e.cluster
 	files, err := c.pki.issue(c.pki.etcd, "etcd", localLeaf("etcd"))
 	if err != nil {
 		return err
-	}
-	quota := c.opts.Tuning.EtcdQuotaBytes
-	if quota == 0 {
-		quota = defaultEtcdQuota
 	}
 	e.process = c.process("etcd", c.opts.Engines.Kubernetes, "etcd",
 		"--data-dir="+c.dir.etcdData(),
@@ -33,20 +40,21 @@ func (e *etcd) Init(context.Context) error {
 		"--cert-file="+files.cert,
 		"--key-file="+files.key,
 		"--trusted-ca-file="+c.pki.paths("etcd-ca").cert,
-		"--quota-backend-bytes="+strconv.FormatInt(quota, 10),
+		"--quota-backend-bytes="+strconv.FormatInt(e.quota(), 10),
 	)
 	e.ready = httpsGet(c.url("etcd")+"/health", c.pki.etcd, files)
-	e.diagnose = e.explain
+	e.diagnose = e.outOfSpace
 	return nil
 }
 
-// explain names the two ways in which etcd runs out of space.
-func (e *etcd) explain(logTail string, lastErr error) string {
+// outOfSpace names the two ways in which etcd runs out of space, or returns "".
+func (e *etcd) outOfSpace(lastErr error) string {
+	data := e.cluster.dir.etcdData()
 	switch {
-	case strings.Contains(logTail, "no space left on device"):
-		return fmt.Sprintf("the disk that holds %s is full; free some space and run up again (no data is lost)", e.cluster.dir.etcdData())
+	case strings.Contains(e.tail(), diskFull):
+		return fmt.Sprintf("the disk that holds %s is full; free some space and run up again: what was stored is still there", data)
 	case strings.Contains(lastErr.Error(), "NOSPACE"):
-		return fmt.Sprintf("etcd has reached its quota and refuses writes (alarm NOSPACE); the data is in %s: raise the quota, or start over with down --delete", e.cluster.dir.etcdData())
+		return fmt.Sprintf("etcd has reached its quota of %d bytes and refuses writes (alarm NOSPACE); its data is in %s; start over with down --delete", e.quota(), data)
 	}
 	return ""
 }

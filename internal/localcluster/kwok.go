@@ -47,7 +47,10 @@ func (k *kwok) Init(context.Context) error {
 	if _, err := c.kubeconfig("kwok", leaf{commonName: kwokUser}); err != nil {
 		return err
 	}
-	k.process = c.process("kwok", c.opts.Engines.KWOK, "--kubeconfig="+c.dir.kubeconfig("kwok"))
+	k.process = c.process("kwok", c.opts.Engines.KWOK,
+		"--kubeconfig="+c.dir.kubeconfig("kwok"),
+		"--heartbeat="+(c.opts.Tuning.gracePeriod()/5).String(),
+	)
 	return nil
 }
 
@@ -106,7 +109,7 @@ func (k *kwok) createNodes(ctx context.Context, client kubernetes.Interface) err
 		return err
 	}
 	for i := range k.cluster.opts.Nodes {
-		_, err := client.CoreV1().Nodes().Create(ctx, simulatedNode(nodeName(i), capacity), metav1.CreateOptions{})
+		_, err := client.CoreV1().Nodes().Create(ctx, simulatedNode(i, capacity), metav1.CreateOptions{})
 		if err != nil && !apierrors.IsAlreadyExists(err) {
 			return fmt.Errorf("create simulated node: %w", err)
 		}
@@ -114,7 +117,8 @@ func (k *kwok) createNodes(ctx context.Context, client kubernetes.Interface) err
 	return nil
 }
 
-func simulatedNode(name string, capacity corev1.ResourceList) *corev1.Node {
+func simulatedNode(i int, capacity corev1.ResourceList) *corev1.Node {
+	name := nodeName(i)
 	return &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: name,
@@ -130,8 +134,21 @@ func simulatedNode(name string, capacity corev1.ResourceList) *corev1.Node {
 				SimulatedLabel: "no machine stands behind this node: KWOK keeps it Ready and runs no container",
 			},
 		},
-		Status: corev1.NodeStatus{Capacity: capacity, Allocatable: capacity},
+		Status: corev1.NodeStatus{
+			Capacity:    capacity,
+			Allocatable: capacity,
+			Addresses: []corev1.NodeAddress{
+				{Type: corev1.NodeInternalIP, Address: fmt.Sprintf("172.31.%d.%d", i/250, i%250+1)},
+				{Type: corev1.NodeHostName, Address: name},
+			},
+		},
 	}
+}
+
+// Validate reports the first part of the shape that is no quantity.
+func (s NodeShape) Validate() error {
+	_, err := s.capacity()
+	return err
 }
 
 // capacity parses the shape; what is left empty is that of DefaultNodeShape.
@@ -153,6 +170,9 @@ func (s NodeShape) capacity() (corev1.ResourceList, error) {
 		quantity, err := resource.ParseQuantity(r.value)
 		if err != nil {
 			return nil, fmt.Errorf("parse a node's %s %q: %w", r.name, r.value, err)
+		}
+		if quantity.Sign() <= 0 {
+			return nil, fmt.Errorf("a node's %s is %s: it has to be more than nothing", r.name, r.value)
 		}
 		list[r.name] = quantity
 	}
@@ -195,7 +215,6 @@ func grantKWOK(ctx context.Context, client kubernetes.Interface) error {
 			{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "list", "watch", "patch", "delete"}},
 			{APIGroups: []string{""}, Resources: []string{"nodes/status", "pods/status"}, Verbs: []string{"patch", "update"}},
 			{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"create", "patch"}},
-			{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"get", "list", "watch", "create", "patch", "update"}},
 		},
 	}
 	binding := &rbacv1.ClusterRoleBinding{

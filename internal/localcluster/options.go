@@ -59,6 +59,16 @@ type Tuning struct {
 	NodeMonitorGracePeriod time.Duration `json:"nodeMonitorGracePeriod,omitempty"`
 }
 
+// defaultGracePeriod is that of the kube-controller-manager.
+const defaultGracePeriod = 50 * time.Second
+
+func (t Tuning) gracePeriod() time.Duration {
+	if t.NodeMonitorGracePeriod > 0 {
+		return t.NodeMonitorGracePeriod
+	}
+	return defaultGracePeriod
+}
+
 // Step is something to be done in a cluster whose API is ready.
 type Step struct {
 	// Name is shown while the step runs.

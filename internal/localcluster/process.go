@@ -9,7 +9,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -62,22 +62,25 @@ type process struct {
 	spawner spawner
 	// ready fails, saying why, until the process does its work.
 	ready func(context.Context) error
-	// diagnose turns the end of the log and the last error into a message that
-	// names the fix; "" when it recognises nothing. It may be nil.
-	diagnose func(logTail string, lastErr error) string
+	// diagnose turns the last error into a message that names the fix; "" when it
+	// recognises nothing. It may be nil.
+	diagnose func(lastErr error) string
 	// moved is told the process id after each start. It may be nil.
 	moved func(name string, pid int)
 
-	mu         sync.Mutex
-	cmd        *exec.Cmd
-	earlyExits int
-	stop       context.CancelFunc
-	done       chan struct{}
+	cmd     *exec.Cmd
+	logFrom int64 // where the output of this run begins in the log
+	exits   atomic.Int64
+	stop    context.CancelFunc
+	done    chan struct{}
 }
 
 // Start runs the process and returns once it is ready. It keeps running until Stop,
 // whatever happens to ctx later.
 func (p *process) Start(ctx context.Context) error {
+	if info, err := os.Stat(p.log); err == nil {
+		p.logFrom = info.Size()
+	}
 	if err := p.spawn(); err != nil {
 		return err
 	}
@@ -100,9 +103,7 @@ func (p *process) spawn() error {
 	if err := p.spawner.start(cmd); err != nil {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}
-	p.mu.Lock()
 	p.cmd = cmd
-	p.mu.Unlock()
 	if p.moved != nil {
 		p.moved(p.name, cmd.Process.Pid)
 	}
@@ -126,7 +127,7 @@ func (p *process) keepAlive(ctx context.Context) {
 			return
 		case <-ended:
 		}
-		p.countExit()
+		p.exits.Add(1)
 		if time.Since(began) > settledAfter {
 			backoff = firstBackoff
 		}
@@ -151,32 +152,19 @@ func (p *process) terminate(ended <-chan struct{}) {
 	}
 }
 
-func (p *process) countExit() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.earlyExits++
-}
-
-func (p *process) exits() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.earlyExits
-}
-
 func (p *process) waitReady(ctx context.Context) error {
 	for {
 		err := p.ready(ctx)
 		if err == nil {
 			return nil
 		}
-		tail := logTail(p.log)
 		if p.diagnose != nil {
-			if message := p.diagnose(tail, err); message != "" {
+			if message := p.diagnose(err); message != "" {
 				return fmt.Errorf("start %s: %s", p.name, message)
 			}
 		}
-		if p.exits() >= maxEarlyExits {
-			return fmt.Errorf("start %s: it ended %d times; the last lines of %s:\n%s", p.name, p.exits(), p.log, indent(tail))
+		if exits := p.exits.Load(); exits >= maxEarlyExits {
+			return fmt.Errorf("start %s: it ended %d times; the last lines of %s:\n%s", p.name, exits, p.log, indent(p.tail()))
 		}
 		select {
 		case <-ctx.Done():
@@ -211,8 +199,11 @@ func openLog(path string) (*os.File, error) {
 	return f, nil
 }
 
-// logTail returns the last lines of a log, cut to what a person reads.
-func logTail(path string) string {
+// tail returns the last lines of what the process has said in this run.
+func (p *process) tail() string { return logTail(p.log, p.logFrom) }
+
+// logTail returns the last lines of a log after from, cut to what a person reads.
+func logTail(path string, from int64) string {
 	f, err := os.Open(path)
 	if err != nil {
 		return ""
@@ -220,7 +211,10 @@ func logTail(path string) string {
 	defer f.Close()
 	const size = 4 << 10
 	if end, err := f.Seek(0, io.SeekEnd); err == nil {
-		f.Seek(max(0, end-size), io.SeekStart)
+		if from > end { // the log was rotated
+			from = 0
+		}
+		f.Seek(max(from, end-size), io.SeekStart)
 	}
 	data, _ := io.ReadAll(f)
 	lines := strings.Split(strings.TrimSpace(string(data)), "\n")

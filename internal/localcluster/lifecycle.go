@@ -1,0 +1,278 @@
+package localcluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+const (
+	statusEvery = 100 * time.Millisecond
+	// stopPatience is how long a supervisor may take to stop everything.
+	stopPatience = time.Minute
+	// answerPatience is how long a cluster that calls itself ready may take to answer.
+	answerPatience = time.Minute
+	// lockFD is the file descriptor by which a supervisor inherits the lock.
+	lockFD = 3
+)
+
+// Up returns when the cluster is ready. It starts a detached supervisor, by the
+// given command line, unless one is running: then it attaches to that and changes
+// nothing. Report (which may be nil) is given the status while it waits.
+//
+// When ctx ends early, what Up started is stopped again; the data stays.
+func Up(ctx context.Context, opts Options, supervisor []string, report func(Status)) error {
+	if report == nil {
+		report = func(Status) {}
+	}
+	d := dir(opts.StateDir)
+	lock, err := prepareUp(d, opts)
+	if errors.Is(err, errLocked) {
+		if err := attach(ctx, d, report); err != nil {
+			return err
+		}
+		return publish(ctx, opts)
+	}
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	cmd, err := launch(d, lock, supervisor)
+	if err != nil {
+		return err
+	}
+	ended := make(chan struct{})
+	go func() {
+		cmd.Wait()
+		close(ended)
+	}()
+	// From here on the supervisor alone holds the lock.
+	lock.Close()
+	err = follow(ctx, d, report, ended)
+	if err == nil {
+		err = publish(ctx, opts)
+	}
+	if ctx.Err() != nil {
+		return errors.Join(err, interrupt(cmd.Process, ended))
+	}
+	return err
+}
+
+// Run is Up in this process: it takes the lock, runs the cluster until ctx ends and
+// stops it. ErrRunning says that another process runs it.
+func Run(ctx context.Context, opts Options, report func(Status)) error {
+	lock, err := prepareUp(dir(opts.StateDir), opts)
+	if errors.Is(err, errLocked) {
+		return ErrRunning
+	}
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	ready := false
+	err = Supervise(ctx, opts, func(status Status) {
+		if status.Phase == Ready && !ready {
+			ready = true
+			if err := publish(ctx, opts); err != nil {
+				cancel(err)
+				return
+			}
+		}
+		if report != nil {
+			report(status)
+		}
+	})
+	if cause := context.Cause(ctx); err == nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
+}
+
+// ErrRunning says that the cluster is being run by another process.
+var ErrRunning = errors.New("the cluster is running already")
+
+// prepareUp checks what can be checked before anything starts and takes the lock.
+func prepareUp(d dir, opts Options) (*os.File, error) {
+	if err := ValidateName(opts.Name); err != nil {
+		return nil, err
+	}
+	if opts.Kubeconfig != "" {
+		if err := checkKubeconfig(opts.Kubeconfig); err != nil {
+			return nil, err
+		}
+	}
+	if err := d.make(); err != nil {
+		return nil, err
+	}
+	lock, err := tryLock(d.lock())
+	if err != nil {
+		return nil, err
+	}
+	// The children of a killed supervisor are kept for the next to clear away.
+	var last Status
+	if _, err := readJSON(d.status(), &last); err != nil {
+		last = Status{}
+	}
+	err = errors.Join(writeJSON(d.options(), opts), writeJSON(d.status(), Status{Phase: Starting, Children: last.Children}))
+	if err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return lock, nil
+}
+
+// launch starts the supervisor in a session of its own and hands it the lock.
+func launch(d dir, lock *os.File, commandLine []string) (*exec.Cmd, error) {
+	log, err := openLog(d.log("supervisor"))
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	cmd := exec.Command(commandLine[0], commandLine[1:]...)
+	cmd.Dir = string(d)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.ExtraFiles = []*os.File{lock}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start the supervisor: %w", err)
+	}
+	return cmd, nil
+}
+
+// SuperviseInherited is what the supervisor's command runs: Supervise with the
+// options in the state folder, completed by configure, under the inherited lock.
+func SuperviseInherited(ctx context.Context, stateDir string, configure func(*Options)) error {
+	d := dir(stateDir)
+	lock, err := inheritedLock(d)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	var opts Options
+	if found, err := readJSON(d.options(), &opts); err != nil {
+		return err
+	} else if !found {
+		return fmt.Errorf("%s holds no cluster", stateDir)
+	}
+	configure(&opts)
+	return Supervise(ctx, opts, nil)
+}
+
+func inheritedLock(d dir) (*os.File, error) {
+	lock := os.NewFile(lockFD, d.lock())
+	given, err := lock.Stat()
+	if err == nil {
+		var want fs.FileInfo
+		if want, err = os.Stat(d.lock()); err == nil && os.SameFile(given, want) {
+			// The components must not hold it in turn.
+			syscall.CloseOnExec(lockFD)
+			return lock, nil
+		}
+	}
+	return nil, errors.New("this command is run by up, which hands it the cluster's lock")
+}
+
+// attach waits for a cluster that another process started.
+func attach(ctx context.Context, d dir, report func(Status)) error {
+	ended := make(chan struct{})
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		for ctx.Err() == nil {
+			if lock, err := tryLock(d.lock()); err == nil {
+				lock.Close()
+				close(ended)
+				return
+			}
+			time.Sleep(statusEvery)
+		}
+	}()
+	return follow(ctx, d, report, ended)
+}
+
+// follow reads the status until the cluster is ready, or ended is closed because its
+// supervisor has gone.
+func follow(ctx context.Context, d dir, report func(Status), ended <-chan struct{}) error {
+	for gone := false; ; {
+		var status Status
+		if _, err := readJSON(d.status(), &status); err != nil {
+			return err
+		}
+		report(status)
+		switch {
+		case status.Phase == Ready && status.Supervisor.alive():
+			return nil
+		case gone && status.Phase == Failed:
+			return errors.New(status.Error)
+		case gone && status.Phase == Stopped:
+			return errors.New("the cluster was stopped while it started")
+		case gone:
+			return fmt.Errorf("the supervisor ended; the last lines of %s:\n%s", d.log("supervisor"), indent(logTail(d.log("supervisor"), 0)))
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ended:
+			gone = true
+		case <-time.After(statusEvery):
+		}
+	}
+}
+
+// publish makes sure that the API answers and gives the user's kubeconfig the context.
+func publish(ctx context.Context, opts Options) error {
+	d := dir(opts.StateDir)
+	if err := answers(ctx, d); err != nil {
+		return err
+	}
+	if opts.Kubeconfig == "" {
+		return nil
+	}
+	return mergeKubeconfig(opts.Kubeconfig, d.kubeconfig("admin"), ContextName(opts.Name))
+}
+
+// answers waits until the API server answers: a cluster that has become ready may
+// have lost a component since, which its supervisor is starting again.
+func answers(ctx context.Context, d dir) error {
+	config, err := clientcmd.BuildConfigFromFlags("", d.kubeconfig("admin"))
+	if err != nil {
+		return fmt.Errorf("load the administrator's kubeconfig: %w", err)
+	}
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return fmt.Errorf("make a client: %w", err)
+	}
+	client.Timeout = 5 * time.Second
+	defer client.CloseIdleConnections()
+	ctx, cancel := context.WithTimeoutCause(ctx, answerPatience, fmt.Errorf("the API server does not answer after %s", answerPatience))
+	defer cancel()
+	err = poll(ctx, func(ctx context.Context) error { return get(ctx, client, config.Host+"/readyz") })
+	if err != nil && strings.Contains(logTail(d.log("etcd"), 0), diskFull) {
+		return fmt.Errorf("the disk that holds %s is full; free some space: what was stored is still there (%w)", d.etcdData(), err)
+	}
+	return err
+}
+
+// interrupt stops a supervisor that this process started.
+func interrupt(process *os.Process, ended <-chan struct{}) error {
+	process.Signal(syscall.SIGTERM)
+	select {
+	case <-ended:
+		return nil
+	case <-time.After(stopPatience):
+		process.Kill()
+		<-ended
+		return fmt.Errorf("the supervisor did not stop within %s and was killed", stopPatience)
+	}
+}
