@@ -94,6 +94,8 @@ func newRootCommand(e *env, program string) *cobra.Command {
 	root.SetOut(e.out)
 	root.SetErr(e.err)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand()
+	root.AddCommand(
+		newInstallCommand(e), newUninstallCommand(e), newOperatorCommand(e), newKubeconfigCommand(e),
+	)
 	return root
 }

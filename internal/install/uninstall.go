@@ -1,0 +1,90 @@
+package install
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"watertight.dev/watertight/api/v1alpha1"
+	"watertight.dev/watertight/internal/compile"
+)
+
+const pollEvery = 100 * time.Millisecond
+
+// Uninstall removes Watertight. It refuses while there are tenants, whose isolation would
+// go with it; retained namespaces stay, without guards.
+func Uninstall(ctx context.Context, o Options) error {
+	w, err := o.writer()
+	if err != nil {
+		return err
+	}
+	var tenants v1alpha1.TenantList
+	if err := w.List(ctx, &tenants); err != nil && !meta.IsNoMatchError(err) {
+		return fmt.Errorf("list tenants: %w", err)
+	}
+	if len(tenants.Items) > 0 {
+		var names []string
+		for i := range tenants.Items {
+			names = append(names, tenants.Items[i].Name)
+		}
+		return fmt.Errorf("there are tenants whose isolation would end: %s; delete them first (kubectl delete tenant NAME)", strings.Join(names, ", "))
+	}
+	guards, err := compile.Guards(compile.Capabilities{MutatingAdmissionPolicy: true}, o.Operator)
+	if err != nil {
+		return err
+	}
+	crds, err := readCRDs()
+	if err != nil {
+		return err
+	}
+	// Guards go first: they keep everybody from deleting what they guard.
+	objects := slices.Concat(bindingsFirst(guards), namespacesOnly(compile.Canary()), reversed(compile.System(o.Operator)))
+	for _, crd := range crds {
+		objects = append(objects, crd)
+	}
+	for _, object := range objects {
+		err := w.Client.Delete(ctx, object, client.PropagationPolicy(metav1.DeletePropagationBackground))
+		if client.IgnoreNotFound(err) != nil && !meta.IsNoMatchError(err) {
+			return fmt.Errorf("delete %T %s: %w", object, object.GetName(), err)
+		}
+	}
+	o.Progress("guards, canary, operator's identity and custom resource definitions removed")
+	return nil
+}
+
+// bindingsFirst puts bindings before their policies: a policy without a binding refuses
+// nothing, a binding without its policy refuses everything.
+func bindingsFirst(guards []compile.Object) []compile.Object {
+	out := slices.Clone(guards)
+	slices.SortStableFunc(out, func(a, b compile.Object) int {
+		return strings.Compare(order(a), order(b))
+	})
+	return out
+}
+
+func order(o compile.Object) string {
+	if strings.HasSuffix(o.GetObjectKind().GroupVersionKind().Kind, "Binding") {
+		return "0"
+	}
+	return "1"
+}
+
+func namespacesOnly(objects []compile.Object) []compile.Object {
+	return slices.DeleteFunc(slices.Clone(objects), func(o compile.Object) bool {
+		_, ok := o.(*corev1.Namespace)
+		return !ok
+	})
+}
+
+func reversed(objects []compile.Object) []compile.Object {
+	out := slices.Clone(objects)
+	slices.Reverse(out)
+	return out
+}
