@@ -1,0 +1,188 @@
+package netreach
+
+import (
+	"cmp"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"watertight.dev/watertight/api/v1alpha1"
+	"watertight.dev/watertight/internal/snapshot"
+)
+
+// declaration is the traffic that a tenant and its class declare.
+type declaration struct {
+	tenant  string
+	flows   []flow
+	dns     flow
+	ingress []v1alpha1.PeerSelector
+	// bound is where the class lets flows go outside the cluster.
+	bound Addresses
+}
+
+// flow is a declared flow.
+type flow struct {
+	from, to end
+	ports    Ports
+}
+
+// end is one end of a flow: pods of a tenant's namespace (of all of them, where it is
+// empty), pods that the class selects, or addresses.
+type end struct {
+	tenant, namespace string
+	pods              labels.Set
+	selectors         []v1alpha1.PeerSelector
+	addresses         Addresses
+}
+
+// neverReachable is what no declaration opens: cloud metadata, link-local and loopback.
+var neverReachable = blocks("169.254.0.0/16", "127.0.0.0/8", "fd00:ec2::254/128", "::1/128")
+
+// defaultDNS is where cluster DNS lives unless the class says otherwise.
+var defaultDNS = []v1alpha1.PeerSelector{{Namespace: "kube-system", Pods: map[string]string{"k8s-app": "kube-dns"}}}
+
+// declare reads a tenant's flows. Without its class, only DNS in its usual place counts.
+func declare(s *snapshot.Snapshot, t *v1alpha1.Tenant) *declaration {
+	d := &declaration{tenant: t.Name, bound: everywhere}
+	network := v1alpha1.NetworkClass{}
+	if class := s.ClassOf(t); class != nil {
+		network = class.Spec.Network
+	}
+	if bound := cidrs(network.EgressCIDRs); len(bound) > 0 {
+		d.bound = bound
+	}
+	d.bound = d.bound.Minus(neverReachable)
+	d.ingress = network.IngressFrom
+	dns := network.DNS
+	if len(dns) == 0 {
+		dns = defaultDNS
+	}
+	ports := PortsOf(corev1.ProtocolUDP, 53, 53).Union(PortsOf(corev1.ProtocolTCP, 53, 53))
+	for _, p := range network.DNSPorts {
+		ports = ports.Union(PortsOf(corev1.ProtocolUDP, p, p)).Union(PortsOf(corev1.ProtocolTCP, p, p))
+	}
+	d.dns = flow{from: end{tenant: t.Name}, to: end{selectors: dns}, ports: ports}
+	for _, f := range t.Spec.Network.Flows {
+		d.flows = append(d.flows, flow{d.end(f.From), d.end(f.To), flowPorts(f.Ports)})
+	}
+	return d
+}
+
+func (d *declaration) end(e v1alpha1.FlowEnd) end {
+	switch {
+	case e.Ingress:
+		return end{selectors: d.ingress}
+	case e.CIDR != "":
+		block, err := newBlock(e.CIDR, e.Except)
+		if err != nil {
+			block = Addresses{}
+		}
+		return end{addresses: block.Intersect(d.bound)}
+	}
+	owner := cmp.Or(e.Tenant, d.tenant)
+	out := end{tenant: owner, pods: e.Pods}
+	if e.Namespace != "" {
+		out.namespace = v1alpha1.NamespaceName(owner, e.Namespace)
+	}
+	return out
+}
+
+func flowPorts(list []v1alpha1.FlowPort) Ports {
+	if len(list) == 0 {
+		return AllPorts()
+	}
+	var out Ports
+	for _, p := range list {
+		last := p.Port
+		if p.EndPort != nil {
+			last = *p.EndPort
+		}
+		out = out.Union(PortsOf(p.Protocol, p.Port, last))
+	}
+	return out
+}
+
+func cidrs(list []string) Addresses {
+	var out Addresses
+	for _, c := range list {
+		if block, err := newBlock(c, nil); err == nil {
+			out = out.Union(block)
+		}
+	}
+	return out
+}
+
+// is reports whether an end stands for a class.
+func (e end) is(c *Class) bool {
+	if e.tenant != "" {
+		return c.Tenant == e.tenant && (e.namespace == "" || e.namespace == c.Namespace) && within(e.pods, c.Labels)
+	}
+	return slices.ContainsFunc(e.selectors, func(p v1alpha1.PeerSelector) bool {
+		return p.Namespace == c.Namespace && within(p.Pods, c.Labels)
+	})
+}
+
+func within(wanted, have map[string]string) bool {
+	for k, v := range wanted {
+		if got, ok := have[k]; !ok || got != v {
+			return false
+		}
+	}
+	return true
+}
+
+// all is every flow, DNS included.
+func (d *declaration) all() []flow { return append([]flow{d.dns}, d.flows...) }
+
+// between is the ports that the tenant declares from src to dst.
+func (d *declaration) between(src, dst *Class) Ports {
+	if d == nil {
+		return Ports{}
+	}
+	var out Ports
+	for _, f := range d.all() {
+		if f.from.is(src) && f.to.is(dst) {
+			out = out.Union(f.ports)
+		}
+	}
+	return out
+}
+
+// outside is the addresses that the tenant declares for a class.
+func (d *declaration) outside(dir direction, c *Class) []AddressPorts {
+	var out []AddressPorts
+	for _, f := range d.flows {
+		near, far := f.to, f.from
+		if dir == egress {
+			near, far = f.from, f.to
+		}
+		if len(far.addresses) > 0 && near.is(c) {
+			out = append(out, AddressPorts{far.addresses, f.ports})
+		}
+	}
+	return out
+}
+
+// names reports whether the tenant's declarations have to do with a namespace, as the
+// far end in a direction.
+func (d *declaration) names(dir direction, namespace, owner string) bool {
+	if owner == d.tenant {
+		return true
+	}
+	for _, f := range d.all() {
+		far := f.from
+		if dir == egress {
+			far = f.to
+		}
+		if far.tenant != "" && far.tenant != d.tenant {
+			if far.namespace == namespace || far.namespace == "" && owner == far.tenant {
+				return true
+			}
+		}
+		if slices.ContainsFunc(far.selectors, func(p v1alpha1.PeerSelector) bool { return p.Namespace == namespace }) {
+			return true
+		}
+	}
+	return false
+}
