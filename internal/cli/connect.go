@@ -32,6 +32,7 @@ func (c *connection) config() (*rest.Config, error) {
 	switch {
 	case err == nil:
 		cfg.UserAgent = "watertight"
+		cfg.WarningHandler = rest.NoWarnings{} // of deprecated kinds that we must read
 		return cfg, nil
 	case clientcmd.IsEmptyConfig(err) || errors.Is(err, clientcmd.ErrNoContext):
 		return nil, cannotTell(fmt.Errorf("no kubeconfig was found (looked at %s): name one with --kubeconfig, or start a local cluster with watertight up", strings.Join(rules.GetLoadingPrecedence(), ", ")))

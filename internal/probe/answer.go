@@ -25,8 +25,8 @@ type Answer struct {
 // Refusal says who refused a request.
 type Refusal string
 
-// The refusals that are told apart. Only RBAC, PodSecurity, Quota, Limits and Guard are
-// Watertight's own means; Other is any further admission plugin, policy or webhook.
+// The refusals that are told apart. Server is a flag of the API server's; Other is any
+// further admission plugin, policy or webhook.
 const (
 	NotRefused  Refusal = ""
 	RBAC        Refusal = "RBAC"
@@ -34,6 +34,7 @@ const (
 	Quota       Refusal = "a ResourceQuota"
 	Limits      Refusal = "a LimitRange"
 	Guard       Refusal = "a guard policy"
+	Server      Refusal = "the API server's configuration"
 	Other       Refusal = "an admission plugin that is not Watertight's"
 )
 
@@ -58,6 +59,9 @@ func (a Answer) Refused() Refusal {
 			return Guard
 		}
 		return Other
+	}
+	if a.Code == http.StatusUnprocessableEntity && strings.Contains(a.Message, "disallowed by cluster policy") {
+		return Server // --allow-privileged=false speaks as a validation
 	}
 	if a.Code != http.StatusForbidden {
 		return NotRefused

@@ -44,6 +44,7 @@ func TestVerdictOfTry(t *testing.T) {
 		{"refused by a webhook", Answer{Code: 403, Message: `admission webhook "x" denied the request: no`}, ok, []Refusal{Guard}, guarantee.Unknown, "RefusedByOther"},
 		{"not found is no refusal", Answer{Code: 404, Reason: "NotFound", Message: `secrets "x" not found`}, ok, []Refusal{RBAC}, guarantee.Unknown, "NoRefusal"},
 		{"invalid is no refusal", Answer{Code: 422, Reason: "Invalid", Message: `Pod "x" is invalid`}, ok, []Refusal{Guard}, guarantee.Unknown, "NoRefusal"},
+		{"refused by a flag of the API server", Answer{Code: 422, Reason: "Invalid", Message: `Pod "x" is invalid: spec.containers[0].securityContext.privileged: Forbidden: disallowed by cluster policy`}, ok, []Refusal{Server}, guarantee.Holds, "Refused"},
 		{"an expired token is no refusal", Answer{Code: 401, Reason: "Unauthorized", Message: "Unauthorized"}, ok, []Refusal{RBAC}, guarantee.Unknown, "NoRefusal"},
 		{"throttled is no refusal", Answer{Code: 429, Message: "too many requests"}, ok, []Refusal{RBAC}, guarantee.Unknown, "NoRefusal"},
 		{"a server error is no refusal, whatever it says", Answer{Code: 500, Message: forbidden.Message}, ok, []Refusal{RBAC}, guarantee.Unknown, "NoRefusal"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -32,9 +33,9 @@ func Run(ctx context.Context, in Input) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	guards, err := compile.Guards(in.Capabilities, v1alpha1.OperatorUser)
+	guards, err := installed(in.Snapshot, in.Capabilities)
 	if err != nil {
-		return Report{}, fmt.Errorf("build the guard policies: %w", err)
+		return Report{}, err
 	}
 	v := &verification{in: in, guards: guards, picture: in.Snapshot}
 	if in.AsIfApplied && len(subjects) > 0 {
@@ -133,6 +134,9 @@ func (v *verification) notes(subjects []subject) []string {
 	}
 	if v.in.AsIfApplied && len(subjects) > 0 {
 		notes = append(notes, "judged as if these manifests and what Watertight makes of their Tenants were both applied")
+		if names := v.in.Capabilities.RuntimeClasses; len(names) > 0 {
+			notes = append(notes, "the cluster is taken to have the RuntimeClasses "+strings.Join(names, ", "))
+		}
 	}
 	for _, p := range v.in.Snapshot.Problems {
 		notes = append(notes, fmt.Sprintf("could not read %s: %s", p.Source, p.Message))

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -105,7 +106,7 @@ func TestReports(t *testing.T) {
 			}, nil
 		},
 	}
-	report := run(t, in)
+	report := few(run(t, in), guarantee.API1, guarantee.API2, guarantee.NET5, guarantee.KRN1, guarantee.KRN2)
 	for name, write := range map[string]func(io.Writer) error{
 		"table.golden": func(w io.Writer) error { return report.WriteTable(w, false) },
 		"junit.golden": report.WriteJUnit,
@@ -129,6 +130,21 @@ func TestReports(t *testing.T) {
 			t.Errorf("a row of the table is wider than %d columns: %q", tableWidth, line)
 		}
 	}
+}
+
+// few keeps some rows, without the list of what compile makes: that has tests of its own.
+func few(r Report, ids ...guarantee.ID) Report {
+	var rows []Row
+	for _, row := range r.Tenants[0].Rows {
+		if slices.Contains(ids, row.Guarantee) {
+			for i := range row.Compiled.Findings {
+				row.Compiled.Findings[i].Message, row.Compiled.Findings[i].Evidence = "by construction: 4 objects enforce it", nil
+			}
+			rows = append(rows, row)
+		}
+	}
+	r.Tenants[0].Rows = rows
+	return r
 }
 
 // TestWorstColumnDecides is the rule behind the exit code.
@@ -320,7 +336,7 @@ func asApplied(t *testing.T, remove func(runtime.Object) bool) *snapshot.Snapsho
 	if err != nil {
 		t.Fatal(err)
 	}
-	guards, err := compile.Guards(compile.Capabilities{}, v1alpha1.OperatorUser)
+	guards, err := installed(s, compile.Capabilities{})
 	if err != nil {
 		t.Fatal(err)
 	}

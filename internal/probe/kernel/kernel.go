@@ -89,7 +89,7 @@ func podSecurity(t probe.Target) ([]probe.Try, string) {
 				What:    e.what + " in " + ns,
 				Attack:  probe.CreatePod(ns, probe.Pod(t, e.edit)),
 				Control: probe.CreatePod(ns, probe.Pod(t)),
-				By:      []probe.Refusal{probe.PodSecurity, probe.Guard},
+				By:      []probe.Refusal{probe.PodSecurity, probe.Guard, probe.Server},
 				Mend:    fmt.Sprintf("label the namespace pod-security.kubernetes.io/enforce=%s and look for Pod Security exemptions in the API server's admission configuration", level),
 			})
 		}
