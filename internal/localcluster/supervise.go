@@ -40,16 +40,21 @@ type supervisor struct {
 	status Status
 }
 
-func (s *supervisor) run(ctx context.Context) (err error) {
+func (s *supervisor) run(ctx context.Context) error {
 	if err := s.prepare(ctx); err != nil {
 		return err
 	}
+	return s.runMembers(ctx, s.cluster.members())
+}
+
+// runMembers starts the members in order and stops those it has begun to start in
+// reverse, when ctx ends or one of them cannot start.
+func (s *supervisor) runMembers(ctx context.Context, members []member) (err error) {
 	var started []member
 	defer func() {
 		s.update(func(status *Status) { status.Phase = Stopping })
 		err = errors.Join(err, stopAll(started))
 	}()
-	members := s.cluster.members()
 	s.update(func(status *Status) {
 		for _, m := range members {
 			status.Steps = append(status.Steps, StepStatus{Name: m.name})
