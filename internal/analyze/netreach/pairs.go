@@ -1,6 +1,11 @@
 package netreach
 
-import "watertight.dev/watertight/internal/guarantee"
+import (
+	"maps"
+	"slices"
+
+	"watertight.dev/watertight/internal/guarantee"
+)
 
 // judgePairs holds all traffic between pods against the declarations: between tenants
 // (NET-1), inside a tenant (NET-3), with namespaces of no tenant (NET-4).
@@ -76,9 +81,9 @@ func (j *judge) judgeLatent() {
 }
 
 func (j *judge) latentOf(c *Class, d direction) {
-	for _, other := range j.reach.Classes {
-		ports, ok := c.grants[d].with[other.id]
-		if !ok || other.Tenant == "" || other.Namespace == c.Namespace {
+	for _, id := range slices.Sorted(maps.Keys(c.grants[d].with)) {
+		other, ports := j.reach.Classes[id], c.grants[d].with[id]
+		if other.Tenant == "" || other.Namespace == c.Namespace {
 			continue
 		}
 		src, dst := other, c

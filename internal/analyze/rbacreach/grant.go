@@ -1,0 +1,141 @@
+package rbacreach
+
+import (
+	"slices"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"watertight.dev/watertight/internal/snapshot"
+)
+
+// grant is one rule that one binding gives its subjects.
+type grant struct {
+	binding  snapshot.ObjectKey
+	subjects []rbacv1.Subject
+	role     snapshot.ObjectKey
+	// namespace that the grant holds in; empty for the whole cluster.
+	namespace string
+	rule      rbacv1.PolicyRule
+	// index of the rule in its role.
+	index int
+}
+
+// roles finds the rules of a role.
+type roles struct {
+	rules   map[snapshot.ObjectKey][]rbacv1.PolicyRule
+	cluster map[string]*rbacv1.ClusterRole
+	list    []*rbacv1.ClusterRole
+}
+
+// allGrants lists what every binding gives; dangling are those whose role is not there
+// though the manifests of a folder could rely on it.
+func allGrants(s *snapshot.Snapshot) (grants, dangling []grant) {
+	r := readRoles(s)
+	for _, b := range s.RoleBindings {
+		base := grant{
+			binding:  snapshot.ObjectKey{Group: rbacv1.GroupName, Kind: "RoleBinding", Namespace: b.Namespace, Name: b.Name},
+			subjects: b.Subjects, namespace: b.Namespace,
+			role: roleKey(b.RoleRef, b.Namespace),
+		}
+		grants, dangling = r.expand(s, base, grants, dangling)
+	}
+	for _, b := range s.ClusterRoleBindings {
+		base := grant{
+			binding:  snapshot.ObjectKey{Group: rbacv1.GroupName, Kind: "ClusterRoleBinding", Name: b.Name},
+			subjects: b.Subjects,
+			role:     roleKey(b.RoleRef, ""),
+		}
+		grants, dangling = r.expand(s, base, grants, dangling)
+	}
+	return grants, dangling
+}
+
+func roleKey(ref rbacv1.RoleRef, namespace string) snapshot.ObjectKey {
+	if ref.Kind == "ClusterRole" {
+		namespace = ""
+	}
+	return snapshot.ObjectKey{Group: rbacv1.GroupName, Kind: ref.Kind, Namespace: namespace, Name: ref.Name}
+}
+
+func (r *roles) expand(s *snapshot.Snapshot, base grant, grants, dangling []grant) (given, missing []grant) {
+	rules, ok := r.rules[base.role]
+	if !ok && base.role.Kind == "ClusterRole" {
+		rules, ok = builtin[base.role.Name]
+	}
+	if !ok {
+		if s.Origin == snapshot.OriginFolder {
+			dangling = append(dangling, base)
+		}
+		return grants, dangling // on a live cluster it grants nothing
+	}
+	for i, rule := range rules {
+		g := base
+		g.rule, g.index = rule, i
+		grants = append(grants, g)
+	}
+	return grants, dangling
+}
+
+func readRoles(s *snapshot.Snapshot) *roles {
+	r := &roles{rules: map[snapshot.ObjectKey][]rbacv1.PolicyRule{}, cluster: map[string]*rbacv1.ClusterRole{}, list: s.ClusterRoles}
+	for _, role := range s.Roles {
+		r.rules[roleKey(rbacv1.RoleRef{Kind: "Role", Name: role.Name}, role.Namespace)] = role.Rules
+	}
+	for _, role := range s.ClusterRoles {
+		r.cluster[role.Name] = role
+	}
+	for _, role := range s.ClusterRoles {
+		r.rules[roleKey(rbacv1.RoleRef{Kind: "ClusterRole", Name: role.Name}, "")] = r.aggregate(role, nil)
+	}
+	return r
+}
+
+// aggregate fills in what the aggregation controller would. A folder's manifests leave
+// the rules empty; a live role carries them already, and filling in changes nothing.
+func (r *roles) aggregate(role *rbacv1.ClusterRole, path []string) []rbacv1.PolicyRule {
+	if role.AggregationRule == nil || slices.Contains(path, role.Name) {
+		return role.Rules
+	}
+	if len(role.Rules) > 0 {
+		return role.Rules
+	}
+	var out []rbacv1.PolicyRule
+	for _, other := range r.list {
+		if other.Name != role.Name && selected(role.AggregationRule.ClusterRoleSelectors, other.Labels) {
+			out = append(out, r.aggregate(other, append(path, role.Name))...)
+		}
+	}
+	return out
+}
+
+func selected(selectors []metav1.LabelSelector, set map[string]string) bool {
+	return slices.ContainsFunc(selectors, func(s metav1.LabelSelector) bool {
+		selector, err := metav1.LabelSelectorAsSelector(&s)
+		return err == nil && selector.Matches(labels.Set(set))
+	})
+}
+
+// builtin stands for the roles that every API server makes, where a folder relies on
+// them without holding them: what of them matters to a verdict.
+var builtin = map[string][]rbacv1.PolicyRule{
+	"cluster-admin": {
+		{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}},
+		{NonResourceURLs: []string{"*"}, Verbs: []string{"*"}},
+	},
+	"admin": {
+		{APIGroups: []string{"", "apps", "batch", "networking.k8s.io"}, Resources: []string{"pods", "secrets", "configmaps", "services", "serviceaccounts", "deployments", "jobs", "networkpolicies"}, Verbs: []string{"get", "list", "watch", "create", "update", "patch", "delete"}},
+		{APIGroups: []string{""}, Resources: []string{"pods/exec", "pods/portforward", "serviceaccounts/token"}, Verbs: []string{"create"}},
+		{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"roles", "rolebindings"}, Verbs: []string{"get", "list", "create", "update", "patch", "delete"}},
+	},
+	"edit": {
+		{APIGroups: []string{"", "apps", "batch", "networking.k8s.io"}, Resources: []string{"pods", "secrets", "configmaps", "services", "serviceaccounts", "deployments", "jobs", "networkpolicies"}, Verbs: []string{"get", "list", "watch", "create", "update", "patch", "delete"}},
+		{APIGroups: []string{""}, Resources: []string{"pods/exec", "pods/portforward", "serviceaccounts/token"}, Verbs: []string{"create"}},
+	},
+	"view": {
+		{APIGroups: []string{"", "apps", "batch", "networking.k8s.io"}, Resources: []string{"pods", "pods/log", "configmaps", "services", "deployments", "jobs", "networkpolicies"}, Verbs: []string{"get", "list", "watch"}},
+	},
+	"system:basic-user": nil, "system:discovery": nil, "system:public-info-viewer": nil,
+	"system:service-account-issuer-discovery": nil,
+}
