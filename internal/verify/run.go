@@ -128,7 +128,7 @@ func (v *verification) predict() {
 
 // notes say what bears on every verdict.
 func (v *verification) notes(subjects []subject) []string {
-	var notes []string
+	notes := slices.Clone(v.in.Notes)
 	if len(subjects) == 0 {
 		notes = append(notes, "there is no Tenant here: what there is is judged as it stands, and nothing promises anything of it")
 	}

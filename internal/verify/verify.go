@@ -1,7 +1,7 @@
 // Package verify lines up what is compiled, predicted, observed and watched: one row per
 // guarantee of each tenant, with a verdict and its evidence. It judges nothing itself
-// beyond comparing the compiled objects with those of the snapshot, and it opens no
-// connection; what it prints, it prints safely.
+// beyond comparing the compiled objects with those of the snapshot, and opens no
+// connection but for the probes it is asked to run; what it prints, it prints safely.
 package verify
 
 import (
@@ -29,6 +29,8 @@ type Input struct {
 	Observe func(ctx context.Context, tenant string) ([]guarantee.Finding, error)
 	// Tenants restricts the report; empty: all of them.
 	Tenants []string
+	// Notes go into the report, before its own.
+	Notes []string
 }
 
 // Report is the outcome of a verification.

@@ -4,6 +4,8 @@
 package api
 
 import (
+	"fmt"
+
 	"watertight.dev/watertight/internal/guarantee"
 	"watertight.dev/watertight/internal/probe"
 )
@@ -31,6 +33,11 @@ func Probes() []probe.Probe {
 			SideEffects: probe.DryRun, Needs: "the owner's ServiceAccount and the operator's guard objects", Control: control,
 		}, Tries: weakenings},
 	}
+}
+
+// mend says how to find what granted a right, and what to do about it.
+func mend(t probe.Target, id guarantee.ID) string {
+	return fmt.Sprintf("find the binding that grants it (watertight explain verdict %s %s) and remove it", t.Tenant, id)
 }
 
 // own is the first of the tenant's namespaces, where the controls are sent.

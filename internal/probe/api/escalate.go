@@ -10,15 +10,15 @@ import (
 	"fmt"
 
 	"watertight.dev/watertight/api/v1alpha1"
+	"watertight.dev/watertight/internal/guarantee"
 	"watertight.dev/watertight/internal/probe"
 )
 
 const (
-	rbacGroup      = "rbac.authorization.k8s.io"
-	rbacV1         = rbacGroup + "/v1"
-	admissionV1    = "admissionregistration.k8s.io/v1"
-	kubeSystem     = "kube-system"
-	mendEscalation = "remove the right that allows it from the tenant's roles (watertight explain verdict TENANT API-3 names them)"
+	rbacGroup   = "rbac.authorization.k8s.io"
+	rbacV1      = rbacGroup + "/v1"
+	admissionV1 = "admissionregistration.k8s.io/v1"
+	kubeSystem  = "kube-system"
 )
 
 // escalations tries each known way from a namespace's rights to wider ones.
@@ -29,7 +29,7 @@ func escalations(t probe.Target) ([]probe.Try, string) {
 	}
 	var tries []probe.Try
 	for _, e := range append(grants(t, ns), clusterRights(t, ns)...) {
-		e.Control, e.Mend = probe.CreateConfigMap(ns), mendEscalation
+		e.Control, e.Mend = probe.CreateConfigMap(ns), mend(t, guarantee.API3)
 		e.By = []probe.Refusal{probe.RBAC, probe.Guard}
 		tries = append(tries, e)
 	}

@@ -2,12 +2,8 @@ package api
 
 import (
 	"watertight.dev/watertight/api/v1alpha1"
+	"watertight.dev/watertight/internal/guarantee"
 	"watertight.dev/watertight/internal/probe"
-)
-
-const (
-	mendRead  = "find the binding with watertight explain verdict TENANT API-1 and remove the read right"
-	mendWrite = "find the binding with watertight explain verdict TENANT API-2 and remove the write right"
 )
 
 // readable is what a tenant would like to read of others.
@@ -25,7 +21,7 @@ func reads(t probe.Target) ([]probe.Try, string) {
 	var tries []probe.Try
 	add := func(what string, r probe.Request) {
 		tries = append(tries, probe.Try{
-			What: what, Attack: r, By: []probe.Refusal{probe.RBAC}, Mend: mendRead,
+			What: what, Attack: r, By: []probe.Refusal{probe.RBAC}, Mend: mend(t, guarantee.API1),
 			Control: probe.Request{Verb: "list", Resource: "v1/configmaps", Namespace: ns},
 		})
 	}
@@ -72,7 +68,7 @@ func writes(t probe.Target) ([]probe.Try, string) {
 	var tries []probe.Try
 	add := func(what string, r probe.Request) {
 		tries = append(tries, probe.Try{
-			What: what, Attack: r, By: []probe.Refusal{probe.RBAC}, Mend: mendWrite, Control: probe.CreateConfigMap(ns),
+			What: what, Attack: r, By: []probe.Refusal{probe.RBAC}, Mend: mend(t, guarantee.API2), Control: probe.CreateConfigMap(ns),
 		})
 	}
 	for _, foreign := range t.Foreign {
