@@ -36,10 +36,8 @@ func (c *connection) config() (*rest.Config, error) {
 		return cfg, nil
 	case clientcmd.IsEmptyConfig(err) || errors.Is(err, clientcmd.ErrNoContext):
 		return nil, cannotTell(fmt.Errorf("no kubeconfig was found (looked at %s): name one with --kubeconfig, or start a local cluster with watertight up", strings.Join(rules.GetLoadingPrecedence(), ", ")))
-	case c.context != "" && clientcmd.IsContextNotFound(err):
-		return nil, cannotTell(fmt.Errorf("the kubeconfig has no context %q%s", c.context, contextsOf(loader)))
 	default:
-		return nil, cannotTell(fmt.Errorf("read the kubeconfig: %w", err))
+		return nil, cannotTell(fmt.Errorf("read the kubeconfig: %w%s", err, contextsOf(loader)))
 	}
 }
 
@@ -49,5 +47,5 @@ func contextsOf(loader clientcmd.ClientConfig) string {
 	if err != nil || len(raw.Contexts) == 0 {
 		return ""
 	}
-	return "; there are: " + strings.Join(sortedKeys(raw.Contexts), ", ")
+	return "; its contexts are: " + strings.Join(sortedKeys(raw.Contexts), ", ")
 }

@@ -61,7 +61,7 @@ func TestVerifyCommand(t *testing.T) {
 		{"empty folder", newVerifyCommand, []string{"-f", empty}, exitUnknown, "no Kubernetes manifest"},
 		{"no kubeconfig", newVerifyCommand, nil, exitUnknown, "--kubeconfig"},
 		{"kubeconfig is not there", newVerifyCommand, []string{"--kubeconfig", filepath.Join(empty, "none")}, exitUnknown, "none"},
-		{"no such context", newVerifyCommand, []string{"--kubeconfig", kubeconfig, "--context", "prod"}, exitUnknown, "there are: dev"},
+		{"no such context", newVerifyCommand, []string{"--kubeconfig", kubeconfig, "--context", "prod"}, exitUnknown, "its contexts are: dev"},
 		{"unreachable server", newVerifyCommand, []string{"--kubeconfig", kubeconfig}, exitUnknown, "https://127.0.0.1:1"},
 		{"explain", newExplainCommand, []string{"verdict", "initech", "net-5", "-f", leaky}, exitBroken, "NetworkPolicy initech-frontend/allow-all"},
 		{"explain what is not promised", newExplainCommand, []string{"verdict", "acme", "KRN-2", "-f", leaky}, exitHolds, "does not promise"},
