@@ -88,6 +88,7 @@ func (a *apiServer) args() ([]string, error) {
 		"--authorization-mode=Node,RBAC",
 		"--enable-admission-plugins=NodeRestriction",
 		"--runtime-config=admissionregistration.k8s.io/v1=true",
+		"--allow-privileged=true", // as on every real cluster: Pod Security is what refuses
 		"--profiling=false",
 		"--service-cluster-ip-range=" + serviceRange,
 		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
