@@ -3,14 +3,20 @@ package all
 
 import (
 	"watertight.dev/watertight/internal/analyze"
+	"watertight.dev/watertight/internal/analyze/capacity"
 	"watertight.dev/watertight/internal/analyze/netreach"
+	"watertight.dev/watertight/internal/analyze/podsecurity"
 	"watertight.dev/watertight/internal/analyze/rbacreach"
+	"watertight.dev/watertight/internal/analyze/services"
 )
 
-// All returns every analyzer, in the order of the guarantees they answer.
+// All returns every analyzer, in the order of the guarantees that they answer.
 func All() []analyze.Analyzer {
 	return []analyze.Analyzer{
 		rbacreach.Analyzer(),
 		netreach.Analyzer(),
+		services.Analyzer(),
+		podsecurity.Analyzer(),
+		capacity.Analyzer(),
 	}
 }

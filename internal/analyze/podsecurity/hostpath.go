@@ -1,0 +1,69 @@
+package podsecurity
+
+import (
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"watertight.dev/watertight/internal/analyze"
+	"watertight.dev/watertight/internal/guarantee"
+)
+
+// hostPaths judges KRN-4: no hostPath volume, and no claim bound to a volume that is a
+// path or disk of a node.
+func (j *judge) hostPaths() {
+	j.eachPod(func(p *corev1.Pod) {
+		for i, v := range p.Spec.Volumes {
+			at := fmt.Sprintf("spec.volumes[%d]", i)
+			if v.HostPath != nil {
+				j.ledger.Break(guarantee.KRN4, "HostPathVolume", fmt.Sprintf("%s mounts %s of the node: use a PersistentVolumeClaim or an emptyDir", name(p), v.HostPath.Path),
+					analyze.About(j.snapshot, p, at+".hostPath", "is "+v.HostPath.Path))
+			}
+		}
+	})
+	for _, pv := range j.snapshot.PersistentVolumes {
+		claim := pv.Spec.ClaimRef
+		if claim == nil || !slices.Contains(j.namespaces, claim.Namespace) {
+			continue
+		}
+		field, path := nodePath(pv)
+		if field == "" {
+			continue
+		}
+		j.ledger.Break(guarantee.KRN4, "HostPathPersistentVolume", fmt.Sprintf("PersistentVolume %s, bound by claim %s/%s, is %s of a node: bind another volume", pv.Name, claim.Namespace, claim.Name, path),
+			analyze.About(j.snapshot, pv, field, "is "+path))
+	}
+	j.claims()
+	j.ledger.Needs([]guarantee.ID{guarantee.KRN4}, append(slices.Clone(podKinds), "PersistentVolume", "PersistentVolumeClaim")...)
+	j.ledger.Hold(guarantee.KRN4, "NoHostPath", fmt.Sprintf("none of its %d pods, and no volume that its claims are bound to, is a path of a node", j.pods),
+		j.namespaceEvidence("", "no hostPath or local volume is used")...)
+}
+
+// claims looks at claims that name a volume which is not bound yet.
+func (j *judge) claims() {
+	for _, c := range j.snapshot.PersistentVolumeClaims {
+		if !slices.Contains(j.namespaces, c.Namespace) || c.Spec.VolumeName == "" {
+			continue
+		}
+		for _, pv := range j.snapshot.PersistentVolumes {
+			field, path := nodePath(pv)
+			if pv.Name != c.Spec.VolumeName || field == "" || pv.Spec.ClaimRef != nil {
+				continue
+			}
+			j.ledger.Break(guarantee.KRN4, "HostPathPersistentVolume", fmt.Sprintf("PersistentVolumeClaim %s/%s asks for PersistentVolume %s, which is %s of a node: ask for another volume", c.Namespace, c.Name, pv.Name, path),
+				analyze.About(j.snapshot, c, "spec.volumeName", "names "+pv.Name), analyze.About(j.snapshot, pv, field, "is "+path))
+		}
+	}
+}
+
+// nodePath is the field by which a volume is part of a node.
+func nodePath(pv *corev1.PersistentVolume) (field, path string) {
+	switch {
+	case pv.Spec.HostPath != nil:
+		return "spec.hostPath", "path " + pv.Spec.HostPath.Path
+	case pv.Spec.Local != nil:
+		return "spec.local", "local storage " + pv.Spec.Local.Path
+	}
+	return "", ""
+}
