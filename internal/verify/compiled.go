@@ -56,30 +56,51 @@ func (v *verification) compiled(s subject, enforced map[guarantee.ID][]compile.O
 // compareOne compares a compiled object with the cluster's; nil when they agree.
 func (v *verification) compareOne(s subject, id guarantee.ID, want compile.Object) *guarantee.Finding {
 	ref, key := refOf(want)
-	finding := func(verdict guarantee.Verdict, reason, message string, e guarantee.Evidence) *guarantee.Finding {
-		e.Object, e.Source = ref, v.picture.Sources[key]
-		return &guarantee.Finding{
-			Guarantee: id, Tenant: s.tenant.Name, Verdict: verdict, Reason: reason, Message: message,
-			Evidence: []guarantee.Evidence{e},
-		}
+	c, ok := v.compared[key]
+	if !ok {
+		c = v.comparison(want)
+		v.compared[key] = c
 	}
+	if c.verdict == guarantee.Holds {
+		return nil
+	}
+	c.evidence.Object, c.evidence.Source = ref, v.picture.Sources[key]
+	return &guarantee.Finding{
+		Guarantee: id, Tenant: s.tenant.Name, Verdict: c.verdict, Reason: c.reason, Message: c.message,
+		Evidence: []guarantee.Evidence{c.evidence},
+	}
+}
+
+// comparison is what came of comparing an object, for every guarantee that it enforces
+// and, where tenants share it, every tenant.
+type comparison struct {
+	verdict         guarantee.Verdict
+	reason, message string
+	evidence        guarantee.Evidence
+}
+
+const mendCompiled = "the operator puts it back while it runs; see that it does (kubectl describe tenants)"
+
+func (v *verification) comparison(want compile.Object) comparison {
+	ref, key := refOf(want)
 	got, ok := v.index[key]
 	if !ok {
 		for _, p := range v.in.Snapshot.Missing(ref.Kind) {
-			return finding(guarantee.Unknown, "NotRead", fmt.Sprintf("%s could not be compared: %s could not be read (%s)", ref, p.Source, p.Message), guarantee.Evidence{Detail: p.Message})
+			return comparison{guarantee.Unknown, "NotRead", fmt.Sprintf("%s could not be compared: %s could not be read (%s)", ref, p.Source, p.Message),
+				guarantee.Evidence{Detail: p.Message}}
 		}
-		return finding(guarantee.Broken, "Missing", fmt.Sprintf("%s is missing; the operator puts it back when it runs (see kubectl describe tenant %s)", ref, s.tenant.Name),
-			guarantee.Evidence{Detail: "wanted, and not there"})
+		return comparison{guarantee.Broken, "Missing", fmt.Sprintf("%s is missing; %s", ref, mendCompiled),
+			guarantee.Evidence{Detail: "wanted, and not there"}}
 	}
 	d, err := compare(want, got)
-	if err != nil {
-		return finding(guarantee.Unknown, "NotCompared", fmt.Sprintf("%s could not be compared: %v", ref, err), guarantee.Evidence{Detail: err.Error()})
+	switch {
+	case err != nil:
+		return comparison{guarantee.Unknown, "NotCompared", fmt.Sprintf("%s could not be compared: %v", ref, err), guarantee.Evidence{Detail: err.Error()}}
+	case d != nil:
+		return comparison{guarantee.Broken, "Differs", fmt.Sprintf("%s differs from what is compiled at %s: %s; %s", ref, d.field, d.detail, mendCompiled),
+			guarantee.Evidence{Field: d.field, Detail: d.detail}}
 	}
-	if d == nil {
-		return nil
-	}
-	return finding(guarantee.Broken, "Differs", fmt.Sprintf("%s differs from what is compiled at %s: %s; the operator puts it back when it runs", ref, d.field, d.detail),
-		guarantee.Evidence{Field: d.field, Detail: d.detail})
+	return comparison{verdict: guarantee.Holds}
 }
 
 // overBudget is for quotas, which move between namespaces and so are compared by their

@@ -37,7 +37,7 @@ func Run(ctx context.Context, in Input) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	v := &verification{in: in, guards: guards, picture: in.Snapshot}
+	v := &verification{in: in, guards: guards, picture: in.Snapshot, compared: map[snapshot.ObjectKey]comparison{}}
 	if in.AsIfApplied && len(subjects) > 0 {
 		v.picture = in.Snapshot.With(applied(subjects, guards)...)
 	}
@@ -105,6 +105,8 @@ type verification struct {
 	index   index
 	found   map[cellKey][]guarantee.Finding
 	answers map[guarantee.ID]bool
+	// compared remembers comparisons: tenants share the guards.
+	compared map[snapshot.ObjectKey]comparison
 }
 
 type cellKey struct {

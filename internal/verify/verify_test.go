@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -426,6 +427,29 @@ func TestNeverColourWhenNotAsked(t *testing.T) {
 		}
 		if strings.Contains(b.String(), "\x1b") != colour {
 			t.Errorf("colour=%v, and the output disagrees", colour)
+		}
+	}
+}
+
+// BenchmarkVerify judges many applied tenants: what they share is compared once.
+func BenchmarkVerify(b *testing.B) {
+	var objects []runtime.Object
+	for i := range 300 {
+		objects = append(objects, tenantNamed("t"+strconv.Itoa(i)))
+	}
+	s := picture().With(objects...)
+	subjects, err := gather(Input{Snapshot: s})
+	if err != nil {
+		b.Fatal(err)
+	}
+	guards, err := installed(s, compile.Capabilities{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	s = s.With(applied(subjects, guards)...)
+	for b.Loop() {
+		if _, err := Run(b.Context(), Input{Snapshot: s}); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
