@@ -74,6 +74,16 @@ func (w Writer) Apply(ctx context.Context, desired, live client.Object) (Outcome
 	return outcome, nil
 }
 
+// Merge sends one server-side apply and leaves what others added where it is: for kinds
+// that the API server completes by itself, such as CRDs.
+func (w Writer) Merge(ctx context.Context, desired client.Object) error {
+	if _, err := w.patch(ctx, desired); err != nil {
+		key, _ := w.KeyOf(desired)
+		return fmt.Errorf("apply %s: %w", key, err)
+	}
+	return nil
+}
+
 // patch sends one server-side apply and returns the object as stored.
 func (w Writer) patch(ctx context.Context, desired client.Object) (client.Object, error) {
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(desired)

@@ -101,7 +101,7 @@ func applyCRDs(ctx context.Context, o Options) error {
 		return err
 	}
 	for _, crd := range crds {
-		if _, err := w.Apply(ctx, crd, nil); err != nil {
+		if err := w.Merge(ctx, crd); err != nil {
 			return err
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -42,6 +43,9 @@ type Options struct {
 	// MetricsAddress and HealthAddress are where /metrics, and /healthz and /readyz, are
 	// served; "0" serves nothing.
 	MetricsAddress, HealthAddress string
+	// Uncontested lets one process run several operators one after another (tests do):
+	// metrics of the same controller name are then shared.
+	Uncontested bool
 }
 
 // Scheme knows every kind the operator deals with.
@@ -67,6 +71,7 @@ func New(config *rest.Config, o Options) (manager.Manager, error) {
 		LeaderElectionID:              "watertight-operator",
 		LeaderElectionNamespace:       v1alpha1.SystemNamespace,
 		LeaderElectionReleaseOnCancel: true,
+		Controller:                    ctrlconfig.Controller{SkipNameValidation: &o.Uncontested},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("build manager: %w", err)

@@ -45,7 +45,7 @@ var tries = []try{
 	{"watertight-gateways", createOther("gateway.networking.k8s.io/v1", "Gateway")},
 	{"watertight-storage", create(volumeClaim())},
 	{"watertight-snapshots", createOther("snapshot.storage.k8s.io/v1", "VolumeSnapshot")},
-	{"watertight-secrets", create(&corev1.Secret{ObjectMeta: named("canary"), Type: corev1.SecretTypeServiceAccountToken})},
+	{"watertight-secrets", create(legacyToken())},
 }
 
 // check makes every try and returns what is wrong: a guard that did not refuse, or an
@@ -152,4 +152,10 @@ func volumeClaim() *corev1.PersistentVolumeClaim {
 		AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}, VolumeName: "canary", StorageClassName: &class,
 		Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}},
 	}}
+}
+
+func legacyToken() *corev1.Secret {
+	s := &corev1.Secret{ObjectMeta: named("canary"), Type: corev1.SecretTypeServiceAccountToken}
+	s.Annotations = map[string]string{corev1.ServiceAccountNameKey: "default"}
+	return s
 }
