@@ -102,7 +102,7 @@ func (x *culprit) reason() string {
 		return "HostNetwork"
 	case x.cause.policy == nil:
 		return "NotIsolated"
-	case x.far == nil && !x.addresses.Intersect(neverReachable).Empty():
+	case x.metadata():
 		return "MetadataReachable"
 	case x.dir == egress:
 		return "UndeclaredEgress"
@@ -134,20 +134,26 @@ func (x *culprit) message() string {
 
 // object is the far end in words.
 func (x *culprit) object() string {
-	if x.far == nil {
+	const most = 4
+	var parts []string
+	if !x.addresses.Empty() {
 		text := x.addresses.String()
-		if met := x.addresses.Intersect(neverReachable); !met.Empty() && len(x.addresses) > 0 {
+		if x.metadata() {
 			text += " (metadata and loopback addresses among them)"
 		}
-		return text
+		parts = append(parts, text)
 	}
-	const most = 4
-	names := x.namespaces
-	if len(names) > most {
-		return fmt.Sprintf("pods in %s and %d more namespaces", strings.Join(names[:most], ", "), len(names)-most)
+	switch names := x.namespaces; {
+	case len(names) > most:
+		parts = append(parts, fmt.Sprintf("pods in %s and %d more namespaces", strings.Join(names[:most], ", "), len(names)-most))
+	case len(names) > 0:
+		parts = append(parts, "pods in "+strings.Join(names, ", "))
 	}
-	return "pods in " + strings.Join(names, ", ")
+	return strings.Join(parts, " and ")
 }
+
+// metadata reports whether addresses that nothing may open are among the far ends.
+func (x *culprit) metadata() bool { return !x.addresses.Intersect(neverReachable).Empty() }
 
 // where names what allows it.
 func (x *culprit) where() string {

@@ -113,6 +113,9 @@ func (j *judge) faultOf(tenant string, in ruleIn, q *peer) (reason, detail strin
 	foreign, bounded := j.strangers(d, in.d, q.namespaces)
 	switch {
 	case !bounded:
+		if q.namespaces.Empty() {
+			return "ForeignNamespace", "selects every namespace"
+		}
 		return "ForeignNamespace", fmt.Sprintf("selects namespaces by %q, which others can match", q.namespaces)
 	case len(foreign) > 0:
 		return "ForeignNamespace", "selects namespaces that no flow declares: " + strings.Join(foreign, ", ")

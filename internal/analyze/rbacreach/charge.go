@@ -33,7 +33,7 @@ type chargeKey struct {
 func newCharges() *charges { return &charges{lists: map[chargeKey][]charge{}} }
 
 func (c *charges) add(x charge) {
-	key := chargeKey{x.fault.id, x.grant.binding}
+	key := chargeKey{x.fault.id, x.grant.key}
 	if _, ok := c.lists[key]; !ok {
 		c.order = append(c.order, key)
 	}

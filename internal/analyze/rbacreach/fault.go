@@ -137,7 +137,7 @@ func (g grant) onlyOwnTenant(tenant string) bool {
 var platform = []string{
 	"storageclasses", "priorityclasses", "runtimeclasses", "ingressclasses", "gatewayclasses", "volumesnapshotclasses",
 	"deviceclasses", "tenantclasses", "customresourcedefinitions", "apiservices", "nodes", "componentstatuses",
-	"clusterroles", "flowschemas", "prioritylevelconfigurations",
+	"clusterroles", "clustertrustbundles", "flowschemas", "prioritylevelconfigurations",
 }
 
 // actions are subresources that do something rather than hold an object; dangers judge them.

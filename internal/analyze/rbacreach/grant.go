@@ -10,14 +10,22 @@ import (
 	"watertight.dev/watertight/internal/snapshot"
 )
 
-// grant is one rule that one binding gives its subjects.
-type grant struct {
-	binding  snapshot.ObjectKey
+// binding gives subjects the rules of a role.
+type binding struct {
+	key      snapshot.ObjectKey
 	subjects []rbacv1.Subject
 	role     snapshot.ObjectKey
-	// namespace that the grant holds in; empty for the whole cluster.
+	// namespace that the binding holds in; empty for the whole cluster.
 	namespace string
-	rule      rbacv1.PolicyRule
+	rules     []rbacv1.PolicyRule
+	// dangling is set where the role is not there though a folder could rely on it.
+	dangling bool
+}
+
+// grant is one rule that a binding gives.
+type grant struct {
+	*binding
+	rule rbacv1.PolicyRule
 	// index of the rule in its role.
 	index int
 }
@@ -29,27 +37,32 @@ type roles struct {
 	list    []*rbacv1.ClusterRole
 }
 
-// allGrants lists what every binding gives; dangling are those whose role is not there
-// though the manifests of a folder could rely on it.
-func allGrants(s *snapshot.Snapshot) (grants, dangling []grant) {
+// allBindings lists every binding by the keys of its subjects.
+func allBindings(s *snapshot.Snapshot) map[string][]*binding {
 	r := readRoles(s)
+	out := map[string][]*binding{}
 	for _, b := range s.RoleBindings {
-		base := grant{
-			binding:  snapshot.ObjectKey{Group: rbacv1.GroupName, Kind: "RoleBinding", Namespace: b.Namespace, Name: b.Name},
-			subjects: b.Subjects, namespace: b.Namespace,
-			role: roleKey(b.RoleRef, b.Namespace),
-		}
-		grants, dangling = r.expand(s, base, grants, dangling)
+		r.add(s, out, &binding{
+			key:      snapshot.ObjectKey{Group: rbacv1.GroupName, Kind: "RoleBinding", Namespace: b.Namespace, Name: b.Name},
+			subjects: b.Subjects, namespace: b.Namespace, role: roleKey(b.RoleRef, b.Namespace),
+		})
 	}
 	for _, b := range s.ClusterRoleBindings {
-		base := grant{
-			binding:  snapshot.ObjectKey{Group: rbacv1.GroupName, Kind: "ClusterRoleBinding", Name: b.Name},
-			subjects: b.Subjects,
-			role:     roleKey(b.RoleRef, ""),
-		}
-		grants, dangling = r.expand(s, base, grants, dangling)
+		r.add(s, out, &binding{
+			key:      snapshot.ObjectKey{Group: rbacv1.GroupName, Kind: "ClusterRoleBinding", Name: b.Name},
+			subjects: b.Subjects, role: roleKey(b.RoleRef, ""),
+		})
 	}
-	return grants, dangling
+	return out
+}
+
+func (r *roles) add(s *snapshot.Snapshot, all map[string][]*binding, b *binding) {
+	r.fill(s, b)
+	for _, sub := range b.subjects {
+		for _, key := range subjectKeys(sub) {
+			all[key] = append(all[key], b)
+		}
+	}
 }
 
 func roleKey(ref rbacv1.RoleRef, namespace string) snapshot.ObjectKey {
@@ -59,23 +72,15 @@ func roleKey(ref rbacv1.RoleRef, namespace string) snapshot.ObjectKey {
 	return snapshot.ObjectKey{Group: rbacv1.GroupName, Kind: ref.Kind, Namespace: namespace, Name: ref.Name}
 }
 
-func (r *roles) expand(s *snapshot.Snapshot, base grant, grants, dangling []grant) (given, missing []grant) {
-	rules, ok := r.rules[base.role]
-	if !ok && base.role.Kind == "ClusterRole" {
-		rules, ok = builtin[base.role.Name]
+// fill finds the rules of a binding's role. On a live cluster a role that does not exist
+// grants nothing.
+func (r *roles) fill(s *snapshot.Snapshot, b *binding) {
+	rules, ok := r.rules[b.role]
+	if !ok && b.role.Kind == "ClusterRole" {
+		rules, ok = builtin[b.role.Name]
 	}
-	if !ok {
-		if s.Origin == snapshot.OriginFolder {
-			dangling = append(dangling, base)
-		}
-		return grants, dangling // on a live cluster it grants nothing
-	}
-	for i, rule := range rules {
-		g := base
-		g.rule, g.index = rule, i
-		grants = append(grants, g)
-	}
-	return grants, dangling
+	b.rules = rules
+	b.dangling = !ok && s.Origin == snapshot.OriginFolder
 }
 
 func readRoles(s *snapshot.Snapshot) *roles {

@@ -23,36 +23,34 @@ func Analyzer() analyze.Analyzer {
 
 // Run judges every tenant of the snapshot.
 func Run(s *snapshot.Snapshot) []guarantee.Finding {
-	grants, dangling := allGrants(s)
+	all := allBindings(s)
 	var findings []guarantee.Finding
 	for _, t := range s.Tenants {
-		findings = append(findings, judge(s, t, grants, dangling)...)
+		findings = append(findings, judge(s, t, all)...)
 	}
 	return findings
 }
 
-func judge(s *snapshot.Snapshot, t *v1alpha1.Tenant, grants []grant, dangling []grant) []guarantee.Finding {
+func judge(s *snapshot.Snapshot, t *v1alpha1.Tenant, all map[string][]*binding) []guarantee.Finding {
 	l := analyze.NewLedger(s, t.Name)
 	who := identitiesOf(s, t)
-	held, bindings := 0, map[snapshot.ObjectKey]bool{}
+	rules := 0
 	charges := newCharges()
-	for _, g := range grants {
-		subject, i := who.among(g.subjects)
-		if i < 0 {
-			continue
+	bindings := who.bindings(all)
+	for _, b := range bindings {
+		subject, i := who.among(b.subjects)
+		if b.dangling {
+			doubtRole(s, l, b, subject)
 		}
-		held++
-		bindings[g.binding] = true
-		for _, f := range g.faults(s, t.Name) {
-			charges.add(charge{grant: g, fault: f, subject: subject, index: i})
+		rules += len(b.rules)
+		for k, rule := range b.rules {
+			g := grant{b, rule, k}
+			for _, f := range g.faults(s, t.Name) {
+				charges.add(charge{grant: g, fault: f, subject: subject, index: i})
+			}
 		}
 	}
 	charges.report(s, l)
-	for _, g := range dangling {
-		if subject, i := who.among(g.subjects); i >= 0 {
-			doubtRole(s, l, g, subject)
-		}
-	}
 	for _, d := range s.Drift() {
 		if d.Tenant == t.Name {
 			l.Break(guarantee.API4, "LabelDrift", d.Message, analyze.AboutNamespace(s, d.Namespace, d.Message))
@@ -60,7 +58,7 @@ func judge(s *snapshot.Snapshot, t *v1alpha1.Tenant, grants []grant, dangling []
 	}
 	l.Needs(answered, "Tenant", "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding")
 	for id, promise := range promises {
-		l.Hold(id, "NoSuchRule", fmt.Sprintf("none of the %d RBAC rules that %d bindings give its identities %s", held, len(bindings), promise),
+		l.Hold(id, "NoSuchRule", fmt.Sprintf("none of the %d RBAC rules that %d bindings give its identities %s", rules, len(bindings), promise),
 			analyze.AboutTenant(s, t.Name, "spec.owners", who.String()))
 	}
 	return l.Close(answered)
@@ -74,9 +72,9 @@ var promises = map[guarantee.ID]string{
 }
 
 // doubtRole says that a binding names a role which is not to be seen.
-func doubtRole(s *snapshot.Snapshot, l *analyze.Ledger, g grant, subject string) {
+func doubtRole(s *snapshot.Snapshot, l *analyze.Ledger, b *binding, subject string) {
 	for _, id := range answered {
-		l.Doubt(id, "RoleNotFound", fmt.Sprintf("%s binds %s to %s, which is not among these manifests: what it allows is unknown; add the role", g.binding, subject, g.role),
-			analyze.AboutKey(s, g.binding, "roleRef", "names "+g.role.String()))
+		l.Doubt(id, "RoleNotFound", fmt.Sprintf("%s binds %s to %s, which is not among these manifests: what it allows is unknown; add the role", b.key, subject, b.role),
+			analyze.AboutKey(s, b.key, "roleRef", "names "+b.role.String()))
 	}
 }
