@@ -25,5 +25,10 @@ func startTime(pid int) string {
 	if len(fields) < 20 || string(fields[0]) == "Z" {
 		return ""
 	}
-	return string(fields[19])
+	// It counts from the machine's start, so it needs to say which one.
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s/%s", bytes.TrimSpace(boot), fields[19])
 }
