@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -50,20 +51,25 @@ Exit code: 0 everything holds, 1 something is broken, 2 it cannot be told, 3 usa
 			if err != nil {
 				return err
 			}
-			report, err := s.verify(cmd.Context(), tenants)
-			if err != nil {
-				return err
-			}
-			if err := write(report, e.out); err != nil {
-				return cannotTell(err)
-			}
-			return exitFor(report.Verdict)
+			return s.report(cmd.Context(), tenants, func(r verify.Report) error { return write(r, e.out) })
 		},
 	}
 	s.addFlags(c.Flags())
 	c.Flags().StringArrayVar(&tenants, "tenant", nil, "tenant to report on; may be given several times (default: all)")
 	c.Flags().StringVarP(&output, "output", "o", "table", "table, json or junit")
 	return c
+}
+
+// report verifies, writes the report, and turns its verdict into the exit code.
+func (s *subject) report(ctx context.Context, tenants []string, write func(verify.Report) error) error {
+	report, err := s.verify(ctx, tenants)
+	if err != nil {
+		return err
+	}
+	if err := write(report); err != nil {
+		return cannotTell(err)
+	}
+	return exitFor(report.Verdict)
 }
 
 // writerFor chooses the output format.

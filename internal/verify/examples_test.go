@@ -146,7 +146,7 @@ func commented(t *testing.T) map[string][]guarantee.ID {
 	return out
 }
 
-var guaranteeID = regexp.MustCompile(`\b[A-Z]{3}-[0-9]+\b`)
+var guaranteeID = regexp.MustCompile(`\b[A-Z]{3}-[0-9]{1,2}\b`)
 
 const leaky = "../../examples/leaky"
 
