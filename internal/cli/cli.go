@@ -95,7 +95,10 @@ func newRootCommand(e *env, program string) *cobra.Command {
 	root.SetErr(e.err)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
-		newInstallCommand(e), newUninstallCommand(e), newOperatorCommand(e), newKubeconfigCommand(e),
+		newUpCommand(e), newDownCommand(e), newSuperviseCommand(e),
+		newInstallCommand(e), newUninstallCommand(e), newOperatorCommand(e),
+		newRenderCommand(e), newVerifyCommand(e), newReachCommand(e), newExplainCommand(e),
+		newKubeconfigCommand(e), newVersionCommand(e),
 	)
 	return root
 }

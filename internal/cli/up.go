@@ -14,10 +14,6 @@ import (
 	"watertight.dev/watertight/internal/localcluster"
 )
 
-// completeCluster adds to a local cluster what it is for: what is installed once its
-// API is ready, and the operator. Both up and its supervisor call it.
-func completeCluster(*localcluster.Options) {}
-
 // upFlags are the flags of up.
 type upFlags struct {
 	name       string
