@@ -103,7 +103,7 @@ func (f *upFlags) run(ctx context.Context, e *env) error {
 	}
 	began := time.Now()
 	if _, running, err := localcluster.ReadStatus(opts.StateDir); err == nil && running {
-		fmt.Fprintf(e.err, "cluster %q is running: attaching to it\n", f.name)
+		opts.Engines = f.attaching(e, opts.StateDir)
 	} else {
 		build := localcluster.BuildOptions{Prebuilt: f.engine, Source: f.engineSrc, KWOK: f.nodes > 0, Progress: e.err}
 		if opts.Engines, err = localcluster.Build(ctx, build); err != nil {
@@ -116,6 +116,18 @@ func (f *upFlags) run(ctx context.Context, e *env) error {
 		return f.runHere(ctx, e, opts, progress, began)
 	}
 	return f.runDetached(ctx, e, opts, progress, began)
+}
+
+// attaching says what an up of a running cluster does not do. It returns the engines
+// of that cluster.
+func (f *upFlags) attaching(e *env, stateDir string) localcluster.Engines {
+	fmt.Fprintf(e.err, "cluster %q is running: attaching to it\n", f.name)
+	running, err := localcluster.ReadOptions(stateDir)
+	if err == nil && (running.Nodes != f.nodes || running.NodeShape != f.shape) {
+		fmt.Fprintf(e.err, "  note: it keeps its %d simulated nodes of %s CPUs and %s each; down and up again changes that\n",
+			running.Nodes, running.NodeShape.CPU, running.NodeShape.Memory)
+	}
+	return running.Engines
 }
 
 func (f *upFlags) runDetached(ctx context.Context, e *env, opts localcluster.Options, progress *upProgress, began time.Time) error {

@@ -99,8 +99,8 @@ func awaitLock(ctx context.Context, d dir, patience time.Duration) (lock *os.Fil
 
 // remove takes the kubeconfig's entries out before the state that names them.
 func remove(d dir) error {
-	var opts Options
-	if _, err := readJSON(d.options(), &opts); err != nil {
+	opts, err := ReadOptions(string(d))
+	if err != nil {
 		return err
 	}
 	if opts.Kubeconfig != "" {

@@ -82,14 +82,15 @@ func (p *pki) paths(name string) keyPair {
 
 func (p *pki) authority(name string) (*authority, error) {
 	files := p.paths(name)
-	if pair, err := tls.LoadX509KeyPair(files.cert, files.key); err == nil {
-		if why := p.ending(pair.Leaf); why == "" {
-			return &authority{name: name, cert: pair.Leaf, key: pair.PrivateKey.(crypto.Signer)}, nil
-		} else {
-			p.note(name, why)
-		}
-	} else if !errors.Is(err, os.ErrNotExist) {
+	pair, err := tls.LoadX509KeyPair(files.cert, files.key)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
 		p.note(name, fmt.Sprintf("could not be read (%v)", err))
+	case p.ending(pair.Leaf) != "":
+		p.note(name, p.ending(pair.Leaf))
+	default:
+		return &authority{name: name, cert: pair.Leaf, key: pair.PrivateKey.(crypto.Signer)}, nil
 	}
 	template := p.template(leaf{commonName: "watertight-" + name}, authorityLifetime)
 	template.IsCA, template.BasicConstraintsValid = true, true

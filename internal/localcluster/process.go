@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	pollInterval = 50 * time.Millisecond
+	pollInterval = 100 * time.Millisecond
 	// stopGrace is how long a process may take to end after SIGTERM.
 	stopGrace = 15 * time.Second
 	// A process that dies this often before it was ever ready is given up.

@@ -53,20 +53,33 @@ func (d dir) make() error {
 // writeFile replaces the file at path in one step, so that a crash leaves the old
 // content or the new one.
 func writeFile(path string, data []byte, mode os.FileMode) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(data)
-	err = errors.Join(err, tmp.Chmod(mode), tmp.Sync(), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
+	err := replaceFile(path, data, mode)
+	var inner *fs.PathError
+	if errors.As(err, &inner) {
+		err = inner.Err // it names the temporary file, which tells nobody anything
 	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
+}
+
+func replaceFile(path string, data []byte, mode os.FileMode) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	if _, err = tmp.Write(data); err == nil {
+		err = errors.Join(tmp.Chmod(mode), tmp.Sync())
+	}
+	if closed := tmp.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
 }
 
 func writeJSON(path string, v any) error {
@@ -90,6 +103,16 @@ func readJSON(path string, v any) (found bool, err error) {
 		return false, fmt.Errorf("decode %s: %w", path, err)
 	}
 	return true, nil
+}
+
+// ReadOptions returns the options with which the cluster in a state folder was
+// started last.
+func ReadOptions(stateDir string) (opts Options, err error) {
+	found, err := readJSON(dir(stateDir).options(), &opts)
+	if err == nil && !found {
+		err = ErrNotFound
+	}
+	return opts, err
 }
 
 // errLocked says that another process holds the lock.

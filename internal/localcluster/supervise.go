@@ -21,7 +21,9 @@ func Supervise(ctx context.Context, opts Options, report func(Status)) error {
 	defer s.cluster.spawner.close()
 	s.cluster.moved = s.childMoved
 	s.status = Status{Phase: Starting, Supervisor: thisProcess(), Children: map[string]ProcessID{}}
+	stopTicking := s.tick()
 	err := s.run(ctx)
+	stopTicking()
 	s.update(func(status *Status) {
 		status.Phase = Stopped
 		if err != nil {
@@ -38,6 +40,30 @@ type supervisor struct {
 
 	mu     sync.Mutex
 	status Status
+}
+
+// tick repeats the status to report, so that it can show time going by.
+func (s *supervisor) tick() (stop func()) {
+	if s.report == nil {
+		return func() {}
+	}
+	ticker, ended := time.NewTicker(statusEvery), make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-ended:
+				return
+			case <-ticker.C:
+				s.mu.Lock()
+				s.report(s.status.clone())
+				s.mu.Unlock()
+			}
+		}
+	}()
+	return func() {
+		ticker.Stop()
+		close(ended)
+	}
 }
 
 func (s *supervisor) run(ctx context.Context) error {
@@ -101,8 +127,8 @@ func (s *supervisor) prepare(ctx context.Context) error {
 	return err
 }
 
-func (s *supervisor) startMember(ctx context.Context, i int, m member) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("not ready after %s", startTimeout))
+func (s *supervisor) startMember(all context.Context, i int, m member) error {
+	ctx, cancel := context.WithTimeoutCause(all, startTimeout, fmt.Errorf("not ready after %s", startTimeout))
 	defer cancel()
 	began := time.Now()
 	s.update(func(status *Status) { status.Steps[i].State = Running })
@@ -112,8 +138,11 @@ func (s *supervisor) startMember(ctx context.Context, i int, m member) error {
 	}
 	s.update(func(status *Status) {
 		step := &status.Steps[i]
-		step.State, step.Seconds = Done, time.Since(began).Seconds()
-		if err != nil {
+		step.Seconds = time.Since(began).Seconds()
+		switch {
+		case err == nil:
+			step.State = Done
+		case all.Err() == nil:
 			step.State = Broken
 		}
 		status.Notes = s.cluster.pki.notes

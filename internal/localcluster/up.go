@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"os/exec"
 	"strings"
-	"syscall"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -21,8 +18,6 @@ const (
 	stopPatience = time.Minute
 	// answerPatience is how long a cluster that calls itself ready may take to answer.
 	answerPatience = time.Minute
-	// lockFD is the file descriptor by which a supervisor inherits the lock.
-	lockFD = 3
 )
 
 // Up returns when the cluster is ready. It starts a detached supervisor, by the
@@ -124,63 +119,15 @@ func prepareUp(d dir, opts Options) (*os.File, error) {
 	if _, err := readJSON(d.status(), &last); err != nil {
 		last = Status{}
 	}
-	err = errors.Join(writeJSON(d.options(), opts), writeJSON(d.status(), Status{Phase: Starting, Children: last.Children}))
+	err = writeJSON(d.options(), opts)
+	if err == nil {
+		err = writeJSON(d.status(), Status{Phase: Starting, Children: last.Children})
+	}
 	if err != nil {
 		lock.Close()
 		return nil, err
 	}
 	return lock, nil
-}
-
-// launch starts the supervisor in a session of its own and hands it the lock.
-func launch(d dir, lock *os.File, commandLine []string) (*exec.Cmd, error) {
-	log, err := openLog(d.log("supervisor"))
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close()
-	cmd := exec.Command(commandLine[0], commandLine[1:]...)
-	cmd.Dir = string(d)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.ExtraFiles = []*os.File{lock}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start the supervisor: %w", err)
-	}
-	return cmd, nil
-}
-
-// SuperviseInherited is what the supervisor's command runs: Supervise with the
-// options in the state folder, completed by configure, under the inherited lock.
-func SuperviseInherited(ctx context.Context, stateDir string, configure func(*Options)) error {
-	d := dir(stateDir)
-	lock, err := inheritedLock(d)
-	if err != nil {
-		return err
-	}
-	defer lock.Close()
-	var opts Options
-	if found, err := readJSON(d.options(), &opts); err != nil {
-		return err
-	} else if !found {
-		return fmt.Errorf("%s holds no cluster", stateDir)
-	}
-	configure(&opts)
-	return Supervise(ctx, opts, nil)
-}
-
-func inheritedLock(d dir) (*os.File, error) {
-	lock := os.NewFile(lockFD, d.lock())
-	given, err := lock.Stat()
-	if err == nil {
-		var want fs.FileInfo
-		if want, err = os.Stat(d.lock()); err == nil && os.SameFile(given, want) {
-			// The components must not hold it in turn.
-			syscall.CloseOnExec(lockFD)
-			return lock, nil
-		}
-	}
-	return nil, errors.New("this command is run by up, which hands it the cluster's lock")
 }
 
 // attach waits for a cluster that another process started.
@@ -262,17 +209,4 @@ func answers(ctx context.Context, d dir) error {
 		return fmt.Errorf("the disk that holds %s is full; free some space: what was stored is still there (%w)", d.etcdData(), err)
 	}
 	return err
-}
-
-// interrupt stops a supervisor that this process started.
-func interrupt(process *os.Process, ended <-chan struct{}) error {
-	process.Signal(syscall.SIGTERM)
-	select {
-	case <-ended:
-		return nil
-	case <-time.After(stopPatience):
-		process.Kill()
-		<-ended
-		return fmt.Errorf("the supervisor did not stop within %s and was killed", stopPatience)
-	}
 }
