@@ -183,7 +183,7 @@ func (l lister) all(ctx context.Context) answer {
 	options := metav1.ListOptions{Limit: pageSize}
 	for {
 		page, err := l.page(ctx, options)
-		if apierrors.IsResourceExpired(err) && options.Continue != "" {
+		if (apierrors.IsResourceExpired(err) || apierrors.IsGone(err)) && options.Continue != "" {
 			options, out = metav1.ListOptions{}, answer{} // once more, in one piece
 			continue
 		}
