@@ -1,0 +1,135 @@
+package snapshot_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"watertight.dev/watertight/api/v1alpha1"
+	"watertight.dev/watertight/internal/snapshot"
+)
+
+func named(namespace, name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: namespace, Name: name}
+}
+
+func tenant(name string, namespaces ...string) *v1alpha1.Tenant {
+	t := &v1alpha1.Tenant{ObjectMeta: named("", name)}
+	for _, n := range namespaces {
+		t.Spec.Namespaces = append(t.Spec.Namespaces, v1alpha1.TenantNamespace{Name: n})
+	}
+	return t
+}
+
+func space(name, label string) *corev1.Namespace {
+	n := &corev1.Namespace{ObjectMeta: named("", name)}
+	if label != "" {
+		n.Labels = map[string]string{v1alpha1.LabelTenant: label}
+	}
+	return n
+}
+
+// TestOwnership takes owners from the record, never from labels.
+func TestOwnership(t *testing.T) {
+	left := tenant("acme", "web")
+	left.Status.Namespaces = []string{"acme-web", "acme-legacy"}
+	s := new(snapshot.Snapshot).With(left, tenant("globex", "api"),
+		space("acme-web", "acme"), space("acme-legacy", ""), space("globex-api", "acme"), space("stray", "globex"))
+	if diff := cmp.Diff([]string{"acme-legacy", "acme-web"}, s.NamespacesOf("acme")); diff != "" {
+		t.Error(diff)
+	}
+	if got := s.TenantOf("stray"); got != "" {
+		t.Errorf("a label gave the namespace to %s", got)
+	}
+	drift := map[string]string{}
+	for _, d := range s.Drift() {
+		drift[d.Namespace] = d.Tenant
+	}
+	if diff := cmp.Diff(map[string]string{"acme-legacy": "acme", "globex-api": "globex", "stray": "globex"}, drift); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestConflict gives a namespace that two Tenants name to the one whose record has it.
+func TestConflict(t *testing.T) {
+	first, second := tenant("a", "b-c"), tenant("a-b", "c")
+	second.Status.Namespaces = []string{"a-b-c"}
+	s := new(snapshot.Snapshot).With(first, second)
+	if got := s.TenantOf("a-b-c"); got != "a-b" {
+		t.Errorf("it belongs to %s", got)
+	}
+	if d := s.Drift(); len(d) != 1 || d[0].Tenant != "a" || !strings.Contains(d[0].Message, "both name namespace a-b-c") {
+		t.Errorf("drift: %+v", d)
+	}
+}
+
+// TestWith adds and replaces, and leaves the old snapshot alone.
+func TestWith(t *testing.T) {
+	old := new(snapshot.Snapshot).With(&corev1.Pod{ObjectMeta: named("n", "a"), Spec: corev1.PodSpec{NodeName: "one"}})
+	next := old.With(&corev1.Pod{ObjectMeta: named("n", "a"), Spec: corev1.PodSpec{NodeName: "two"}}, &corev1.Pod{ObjectMeta: named("n", "b")})
+	if len(old.Pods) != 1 || old.Pods[0].Spec.NodeName != "one" {
+		t.Errorf("the old snapshot changed: %+v", old.Pods)
+	}
+	if len(next.PodsIn("n")) != 2 || next.Pods[0].Spec.NodeName != "two" {
+		t.Errorf("got %+v", next.Pods)
+	}
+}
+
+// TestWithUntyped gives an untyped object its type, keeps what has none, and reports what
+// cannot be read.
+func TestWithUntyped(t *testing.T) {
+	object := func(version, kind string, spec any) *unstructured.Unstructured {
+		return &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": version, "kind": kind, "metadata": map[string]any{"name": "x", "namespace": "n"}, "spec": spec,
+		}}
+	}
+	s := new(snapshot.Snapshot).With(
+		object("v1", "Pod", map[string]any{"nodeName": "one"}), object("example.com/v1", "Pod", nil), object("v1", "Service", "oops"))
+	if len(s.Pods) != 1 || s.Pods[0].Spec.NodeName != "one" || len(s.Others) != 1 {
+		t.Errorf("pods %+v, others %+v", s.Pods, s.Others)
+	}
+	if len(s.Missing("Service")) != 1 || len(s.Missing("Pod")) != 0 {
+		t.Errorf("problems %+v", s.Problems)
+	}
+}
+
+// TestWorkloads makes one pod for each workload that nothing real stands for.
+func TestWorkloads(t *testing.T) {
+	web := &appsv1.Deployment{ObjectMeta: named("n", "web")}
+	web.Spec.Template.Labels = map[string]string{"app": "web"}
+	s := new(snapshot.Snapshot).With(web)
+	if len(s.Pods) != 1 || !snapshot.Synthetic(s.Pods[0]) || s.Pods[0].Labels["app"] != "web" {
+		t.Fatalf("got %+v", s.Pods)
+	}
+	owner, path, ok := snapshot.Template(s.Pods[0])
+	if want := (snapshot.ObjectKey{Group: "apps", Kind: "Deployment", Namespace: "n", Name: "web"}); !ok || owner != want || path != "spec.template" {
+		t.Errorf("got %+v %s", owner, path)
+	}
+	if again := s.With(); len(again.Pods) != 1 {
+		t.Errorf("made twice: %+v", again.Pods)
+	}
+	replica := &appsv1.ReplicaSet{ObjectMeta: named("n", "web-1")}
+	replica.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"}}
+	pod := &corev1.Pod{ObjectMeta: named("n", "web-1-a")}
+	pod.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web-1"}}
+	if real := s.With(replica, pod); len(real.Pods) != 1 || snapshot.Synthetic(real.Pods[0]) {
+		t.Errorf("got %+v", real.Pods)
+	}
+}
+
+// TestKinds keeps the table in order: every kind can be made and found again.
+func TestKinds(t *testing.T) {
+	for _, k := range snapshot.Kinds() {
+		o := k.New()
+		o.SetName("x")
+		s := new(snapshot.Snapshot).With(o)
+		if got := k.Of(s); len(got) != 1 || snapshot.KeyOf(got[0]).Kind != k.Kind || k.Resource == "" {
+			t.Errorf("%s: got %v", k.Kind, got)
+		}
+	}
+}
