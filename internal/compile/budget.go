@@ -3,6 +3,7 @@ package compile
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -33,7 +34,7 @@ type Move struct {
 	Over []corev1.ResourceName
 }
 
-// Split divides a budget evenly; the first namespaces get the remainders.
+// Split divides a budget evenly; the first namespace gets the remainders.
 func Split(budget corev1.ResourceList, namespaces []string) Shares {
 	usage := map[string]Usage{}
 	for _, n := range namespaces {
@@ -132,23 +133,31 @@ func divide(name corev1.ResourceName, total resource.Quantity, namespaces []stri
 	case sumUsed > all:
 		return used, false
 	case sumNeed > all: // not everybody can have what they want
-		return spread(used, all-sumUsed), true
+		return spread(used, all-sumUsed, unit(name, all-sumUsed, len(used))), true
 	default:
-		return spread(need, all-sumNeed), true
+		return spread(need, all-sumNeed, unit(name, all-sumNeed, len(need))), true
 	}
 }
 
-// spread adds rest evenly to base; the first get the remainder.
-func spread(base []int64, rest int64) []int64 {
+// spread adds rest evenly to base, in steps of unit; the first gets what is left over.
+func spread(base []int64, rest, unit int64) []int64 {
 	out := slices.Clone(base)
-	n := int64(len(out))
+	each := rest / int64(len(out)) / unit * unit
 	for i := range out {
-		out[i] += rest / n
-		if int64(i) < rest%n {
-			out[i]++
-		}
+		out[i] += each
 	}
+	out[0] += rest - each*int64(len(out))
 	return out
+}
+
+// unit is the step in which a resource is divided: mebibytes where there are enough of
+// them, so that quotas stay readable.
+func unit(name corev1.ResourceName, rest int64, namespaces int) int64 {
+	bytes := strings.Contains(string(name), "memory") || strings.Contains(string(name), "storage")
+	if bytes && rest >= int64(namespaces)<<20 {
+		return 1 << 20
+	}
+	return 1
 }
 
 // value is a quantity in the unit in which a resource is divided: thousandths for cpu,

@@ -5,6 +5,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/go-logr/logr"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
@@ -129,4 +131,15 @@ func parse[T any](t *testing.T, text string) *T {
 
 func decode(from map[string]any, into client.Object) error {
 	return runtime.DefaultUnstructuredConverter.FromUnstructured(from, into)
+}
+
+func eachItem(list client.ObjectList, use func(client.Object)) error {
+	return meta.EachListItem(list, func(o runtime.Object) error {
+		object, ok := o.(client.Object)
+		if !ok {
+			return fmt.Errorf("%T is no object", o)
+		}
+		use(object)
+		return nil
+	})
 }
