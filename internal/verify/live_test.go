@@ -68,7 +68,7 @@ func TestOnARealAPIServer(t *testing.T) {
 	t.Run("unsealed", func(t *testing.T) {
 		probed := []guarantee.ID{
 			guarantee.API1, guarantee.API2, guarantee.API3, guarantee.API4, guarantee.NET2, guarantee.NET5,
-			guarantee.KRN1, guarantee.CAP1, guarantee.CAP2, guarantee.CAP3, guarantee.CAP5,
+			guarantee.KRN1, guarantee.KRN4, guarantee.CAP1, guarantee.CAP2, guarantee.CAP3, guarantee.CAP5,
 		}
 		report := c.verify("acme")
 		for _, id := range probed {

@@ -152,7 +152,7 @@ func (v *verification) notes(subjects []subject) []string {
 // simulated tells whether the cluster's nodes run nothing.
 func simulated(s *snapshot.Snapshot) bool {
 	for _, n := range s.Nodes {
-		if n.Annotations["kwok.x-k8s.io/node"] != "" || n.Labels["type"] == "kwok" {
+		if n.Annotations["kwok.x-k8s.io/node"] != "" || n.Labels["watertight.dev/simulated"] != "" {
 			return true
 		}
 	}

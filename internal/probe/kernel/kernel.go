@@ -1,5 +1,6 @@
 // Package kernel probes the kernel boundary by dry-run: pods that leave the class's Pod
-// Security level (KRN-1), or its sandbox (KRN-2), must be refused. What kernel a
+// Security level (KRN-1) or its sandbox (KRN-2), and other roads to the node's file
+// system (KRN-4), must be refused. What kernel a
 // running pod stands on it does not see.
 package kernel
 
@@ -28,6 +29,10 @@ func Probes() []probe.Probe {
 			ID: "kernel/sandbox", Guarantee: guarantee.KRN2, Technique: "ATT&CK T1611",
 			SideEffects: probe.DryRun, Needs: "an unsealed namespace and the class's RuntimeClass", Control: control,
 		}, Tries: sandbox},
+		probe.Table{Description: probe.Description{
+			ID: "kernel/host-paths", Guarantee: guarantee.KRN4, Technique: "ATT&CK T1611",
+			SideEffects: probe.DryRun, Needs: "an unsealed namespace", Control: control,
+		}, Tries: hostPaths},
 	}
 }
 
