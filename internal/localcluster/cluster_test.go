@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -138,6 +139,20 @@ func TestInterrupted(t *testing.T) {
 	}
 	c.wantGone(all(c.status())...)
 	c.mustUp()
+}
+
+// TestDownKillsAStuckSupervisor wants down to get its way, and nothing to be left.
+func TestDownKillsAStuckSupervisor(t *testing.T) {
+	c := newTestCluster(t, 0)
+	running := c.mustUp()
+	if err := syscall.Kill(running.Supervisor.PID, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	was, err := Down(t.Context(), DownOptions{StateDir: c.opts.StateDir, Patience: time.Second})
+	if err != nil || !was {
+		t.Fatalf("down: %v (was running: %t)", err, was)
+	}
+	c.wantGone(all(running)...)
 }
 
 // TestStoreFull fills etcd's quota during the first boot.
