@@ -23,18 +23,18 @@ type Object interface {
 // that offers nothing beyond Kubernetes 1.30.
 type Capabilities struct {
 	// MutatingAdmissionPolicy says that admissionregistration.k8s.io/v1 serves the kind.
-	MutatingAdmissionPolicy bool
+	MutatingAdmissionPolicy bool `json:"mutatingAdmissionPolicy,omitempty"`
 	// ClusterNetworkPolicy says that an engine was seen to enforce
 	// policy.networking.k8s.io/v1alpha2; an installed CRD alone is no engine.
-	ClusterNetworkPolicy bool
+	ClusterNetworkPolicy bool `json:"clusterNetworkPolicy,omitempty"`
 	// RuntimeClasses are the names of the RuntimeClasses there are.
-	RuntimeClasses []string
+	RuntimeClasses []string `json:"runtimeClasses,omitempty"`
 	// DefaultPriorityClass is the name of the globalDefault PriorityClass, if any: the
 	// API server writes it into every pod that names none.
-	DefaultPriorityClass string
+	DefaultPriorityClass string `json:"defaultPriorityClass,omitempty"`
 	// ClusterCIDRs are the blocks of the cluster's own pods, Services and nodes. Some
 	// engines match pod addresses with ipBlock, so flows to wider blocks except them.
-	ClusterCIDRs []string
+	ClusterCIDRs []string `json:"clusterCIDRs,omitempty"`
 }
 
 // Input is everything a compilation depends on.
