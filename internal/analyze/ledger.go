@@ -83,6 +83,10 @@ func (l *Ledger) Needs(ids []guarantee.ID, kinds ...string) {
 	}
 }
 
+// Complete reports whether everything of a kind was read. Where it was not, the absence
+// of an object proves nothing; Needs says so.
+func (l *Ledger) Complete(kind string) bool { return len(l.snapshot.Missing(kind)) == 0 }
+
 // Judged reports whether a guarantee has been found broken, doubtful or not promised.
 func (l *Ledger) Judged(id guarantee.ID) bool {
 	return slices.ContainsFunc(l.findings, func(f guarantee.Finding) bool { return f.Guarantee == id })

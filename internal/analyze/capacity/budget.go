@@ -89,6 +89,9 @@ func (j *judge) budget() {
 
 // bounded names the namespaces in which a budgeted resource has no bound.
 func (j *judge) bounded(resources []corev1.ResourceName) {
+	if !j.ledger.Complete("ResourceQuota") {
+		return
+	}
 	for _, ns := range j.namespaces {
 		var missing []string
 		for _, r := range resources {
@@ -157,7 +160,7 @@ func (j *judge) counts() {
 				missing = append(missing, string(r))
 			}
 		}
-		if len(missing) == 0 {
+		if len(missing) == 0 || !j.ledger.Complete("ResourceQuota") {
 			continue
 		}
 		about := analyze.AboutNamespace(j.snapshot, ns, "has no ResourceQuota")

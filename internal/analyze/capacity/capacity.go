@@ -77,7 +77,7 @@ func (j *judge) all() {
 		j.classes()
 	}
 	j.ledger.Needs([]guarantee.ID{guarantee.CAP1, guarantee.CAP4}, quotaKinds...)
-	j.ledger.Needs([]guarantee.ID{guarantee.CAP2}, append([]string{"LimitRange"}, workloadKinds...)...)
+	j.ledger.Needs([]guarantee.ID{guarantee.CAP2}, append([]string{"LimitRange", "ResourceQuota"}, workloadKinds...)...)
 	j.ledger.Needs([]guarantee.ID{guarantee.CAP3}, append([]string{"TenantClass", "PriorityClass"}, workloadKinds...)...)
 	j.ledger.Needs([]guarantee.ID{guarantee.CAP5}, append([]string{"TenantClass", "PersistentVolumeClaim", "StorageClass", "Ingress"}, workloadKinds...)...)
 }

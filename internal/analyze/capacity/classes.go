@@ -25,7 +25,9 @@ func (j *judge) priorities() {
 	pods := 0
 	j.eachPod(func(p *corev1.Pod) {
 		pods++
-		if have := p.Spec.PriorityClassName; have != "" && !slices.Contains(allowed, have) {
+		have := p.Spec.PriorityClassName
+		usual := !j.ledger.Complete("PriorityClass") // it may be the cluster's default
+		if have != "" && !slices.Contains(allowed, have) && !usual {
 			j.ledger.Break(guarantee.CAP3, "PriorityClassForbidden", fmt.Sprintf("%s has priority class %s, which class %s does not allow: remove spec.priorityClassName", name(p), have, j.class.Name),
 				analyze.About(j.snapshot, p, "spec.priorityClassName", "is "+have))
 		}

@@ -40,6 +40,9 @@ func (j *judge) containers() {
 // noDefault lists the resources for which neither a LimitRange gives a default nor a
 // quota demands a limit.
 func (j *judge) noDefault(namespace string) []corev1.ResourceName {
+	if !j.ledger.Complete("LimitRange") || !j.ledger.Complete("ResourceQuota") {
+		return nil
+	}
 	var missing []corev1.ResourceName
 	for _, r := range limited {
 		byRange := slices.ContainsFunc(j.limits[namespace], func(l *corev1.LimitRange) bool {

@@ -35,6 +35,8 @@ type culprit struct {
 	namespaces []string // of the far ends
 	example    *Class
 	real       bool
+	// certain is set where no policy that could not be read would have closed it.
+	certain bool
 }
 
 // culprits are in the order in which they were found.
@@ -78,16 +80,27 @@ func (c *culprits) add(o offence, why cause) {
 	known.ports = known.ports.Union(o.ports)
 	known.addresses = known.addresses.Union(o.addresses)
 	known.real = known.real || len(o.near.Pods) > 0
+	known.certain = known.certain || o.certain(why)
 	if o.far != nil && !slices.Contains(known.namespaces, o.far.Namespace) {
 		known.namespaces = append(known.namespaces, o.far.Namespace)
 	}
+}
+
+// certain reports whether both ends are isolated already, so that one policy more could
+// only open more; or are past policies.
+func (o offence) certain(why cause) bool {
+	near := why.policy != nil || o.near.HostNetwork
+	if o.far == nil || o.id == guarantee.NET8 {
+		return near
+	}
+	return near && (o.far.HostNetwork || !o.far.grants[1-o.dir].open())
 }
 
 // report turns each culprit into a finding.
 func (c *culprits) report(j *judge) {
 	for _, x := range c.list {
 		l := j.ledgers[x.tenant]
-		if l == nil {
+		if l == nil || !x.certain && !l.Complete("NetworkPolicy") {
 			continue
 		}
 		l.Break(x.id, x.reason(), x.message(), x.evidence(j)...)

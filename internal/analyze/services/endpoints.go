@@ -64,6 +64,9 @@ func (j *judge) foreign(o snapshot.Object, field, ip string, target *corev1.Obje
 	case target != nil && target.Kind == "Pod" && target.Namespace == o.GetNamespace():
 		return false
 	}
+	if !j.ledger.Complete("Pod") {
+		return false // it may be a pod of the namespace
+	}
 	j.broken(o, "ManualEndpoint", field, "points at "+ip+", which is no pod of the namespace", "select pods by the Service's spec.selector")
 	return true
 }
