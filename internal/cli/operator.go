@@ -11,12 +11,13 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"watertight.dev/watertight/api/v1alpha1"
+	"watertight.dev/watertight/internal/analyze/all"
 	"watertight.dev/watertight/internal/reconcile"
 )
 
 func newOperatorCommand(e *env) *cobra.Command {
 	var c connection
-	o := reconcile.Options{}
+	o := reconcile.Options{Analyzers: all.All()}
 	level := slog.LevelInfo
 	cmd := &cobra.Command{
 		Use:   "operator",

@@ -67,7 +67,7 @@ func canaryRules() []rbacv1.PolicyRule {
 }
 
 // operatorRules are everything the operator may do in the whole cluster. It reads no
-// Secret, creates no pod, holds no wildcard and cannot escalate: the only roles it may
+// Secret, creates no pod, writes by no wildcard and cannot escalate: the only roles it may
 // bind beyond what it holds itself are the owners' and the canary's.
 func operatorRules() []rbacv1.PolicyRule {
 	manage := []string{"get", "list", "watch", "create", "patch", "delete"}
@@ -95,7 +95,21 @@ func operatorRules() []rbacv1.PolicyRule {
 		{APIGroups: []string{"apps"}, Resources: []string{"deployments", "statefulsets", "daemonsets", "replicasets"}, Verbs: stop},
 		{APIGroups: []string{"batch"}, Resources: []string{"jobs", "cronjobs"}, Verbs: stop},
 		{APIGroups: []string{""}, Resources: []string{"persistentvolumeclaims"}, Verbs: []string{"list"}},
+		// What verification looks at besides.
+		{APIGroups: []string{""}, Resources: []string{"services", "endpoints", "persistentvolumes"}, Verbs: []string{"list"}},
+		{APIGroups: []string{"discovery.k8s.io"}, Resources: []string{"endpointslices"}, Verbs: []string{"list"}},
+		{APIGroups: []string{"networking.k8s.io"}, Resources: []string{"ingresses"}, Verbs: []string{"list"}},
+		{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"roles"}, Verbs: []string{"list"}},
+		{APIGroups: []string{"storage.k8s.io"}, Resources: []string{"storageclasses"}, Verbs: []string{"list"}},
+		{APIGroups: policyGroups, Resources: []string{"*"}, Verbs: []string{"list"}},
 	}
+}
+
+// policyGroups are the groups of other policy engines, meshes and gateways, whose kinds
+// bear on verdicts; which kinds they have differs from version to version.
+var policyGroups = []string{
+	"policy.networking.k8s.io", "cilium.io", "crd.projectcalico.org", "projectcalico.org",
+	"security.istio.io", "gateway.networking.k8s.io",
 }
 
 var admissionResources = []string{

@@ -5,9 +5,9 @@ package reconcile
 import (
 	"context"
 	"fmt"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/selection"
@@ -25,11 +25,13 @@ import (
 	policyv1alpha2 "sigs.k8s.io/network-policy-api/apis/v1alpha2"
 
 	"watertight.dev/watertight/api/v1alpha1"
+	"watertight.dev/watertight/internal/analyze"
 	"watertight.dev/watertight/internal/apply"
 	"watertight.dev/watertight/internal/compile"
 	"watertight.dev/watertight/internal/reconcile/capability"
 	"watertight.dev/watertight/internal/reconcile/guard"
 	"watertight.dev/watertight/internal/reconcile/tenant"
+	"watertight.dev/watertight/internal/reconcile/verification"
 )
 
 // Options are the operator's settings.
@@ -43,6 +45,9 @@ type Options struct {
 	// MetricsAddress and HealthAddress are where /metrics, and /healthz and /readyz, are
 	// served; "0" serves nothing.
 	MetricsAddress, HealthAddress string
+	// Analyzers predict what the tenants' status tells of guarantees; without any, it tells
+	// nothing of them.
+	Analyzers []analyze.Analyzer
 	// Uncontested lets one process run several operators one after another (tests do):
 	// metrics of the same controller name are then shared.
 	Uncontested bool
@@ -61,6 +66,7 @@ func Scheme() *runtime.Scheme {
 func New(config *rest.Config, o Options) (manager.Manager, error) {
 	config = rest.CopyConfig(config)
 	config.QPS = -1 // the server's priority and fairness is the limit
+	config.WarningHandler = rest.NoWarnings{}
 	m, err := ctrl.NewManager(config, manager.Options{
 		Scheme:                        Scheme(),
 		Cache:                         cacheOptions(),
@@ -86,16 +92,17 @@ func New(config *rest.Config, o Options) (manager.Manager, error) {
 		Writer: writer, Live: m.GetAPIReader(), Config: config, Operator: o.Operator, Capabilities: capabilities,
 		Changed: func() { announce(everyTenant) },
 	}
+	verified := make(chan event.GenericEvent, 64)
+	verifier := newVerifier(o, config, verified)
 	reconciler := &tenant.Reconciler{
 		Writer: writer, Live: m.GetAPIReader(), Capabilities: capabilities, GuardsInForce: keeper.InForce,
-		Verdicts: func(string) (v1alpha1.GuaranteeCount, time.Time, bool) {
-			return v1alpha1.GuaranteeCount{}, time.Time{}, false
-		},
+		Verdict: verifier.Of, Verify: verifier.Ask,
 		Recorder: m.GetEventRecorder("watertight"),
 	}
 	controllers := []func() error{
 		func() error { return setupGuard(m, keeper) },
-		func() error { return setupTenant(m, reconciler, o.Workers, everyTenant) },
+		func() error { return setupTenant(m, reconciler, o.Workers, everyTenant, verified) },
+		func() error { return m.Add(verifier) },
 		func() error { return m.AddHealthzCheck("ping", healthz.Ping) },
 		func() error { return m.AddReadyzCheck("guards", guardsReady(keeper)) },
 	}
@@ -105,6 +112,22 @@ func New(config *rest.Config, o Options) (manager.Manager, error) {
 		}
 	}
 	return m, nil
+}
+
+// newVerifier leads changed verdicts to their tenants.
+func newVerifier(o Options, config *rest.Config, out chan<- event.GenericEvent) *verification.Verifier {
+	v := &verification.Verifier{
+		Verify: func(context.Context) (map[string]verification.Verdict, error) { return nil, nil },
+		Changed: func(names []string) {
+			for _, name := range names {
+				out <- event.GenericEvent{Object: &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Name: name}}}
+			}
+		},
+	}
+	if len(o.Analyzers) > 0 {
+		v.Verify = verification.Cluster(config, o.Analyzers)
+	}
+	return v
 }
 
 // announce leaves word that every tenant is to be looked at; one word is enough.

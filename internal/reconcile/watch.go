@@ -33,7 +33,7 @@ import (
 )
 
 // setupTenant watches what a tenant's isolation depends on.
-func setupTenant(m manager.Manager, r *tenant.Reconciler, workers int, every <-chan event.GenericEvent) error {
+func setupTenant(m manager.Manager, r *tenant.Reconciler, workers int, every, verified <-chan event.GenericEvent) error {
 	c := m.GetClient()
 	b := ctrl.NewControllerManagedBy(m).Named("tenant").
 		For(&v1alpha1.Tenant{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
@@ -45,6 +45,7 @@ func setupTenant(m manager.Manager, r *tenant.Reconciler, workers int, every <-c
 		Watches(&schedulingv1.PriorityClass{}, handler.EnqueueRequestsFromMapFunc(all(c)), builder.WithPredicates(notUpdated)).
 		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(all(c)), builder.WithPredicates(otherCIDRs)).
 		WatchesRawSource(source.Channel(every, handler.EnqueueRequestsFromMapFunc(all(c)))).
+		WatchesRawSource(source.Channel(verified, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: max(1, workers)})
 	for _, list := range tenant.Managed() {
 		b = b.Watches(itemOf(list), handler.EnqueueRequestsFromMapFunc(byLabel))

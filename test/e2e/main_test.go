@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"watertight.dev/watertight/api/v1alpha1"
+	"watertight.dev/watertight/internal/analyze/all"
 	"watertight.dev/watertight/internal/install"
 	"watertight.dev/watertight/internal/localcluster/localtest"
 	"watertight.dev/watertight/internal/reconcile"
@@ -85,6 +86,7 @@ func operator(t *testing.T, config *rest.Config, wrap func(*rest.Config)) (stop 
 	}
 	m, err := reconcile.New(config, reconcile.Options{
 		Operator: v1alpha1.OperatorUser, Workers: 2, MetricsAddress: "0", HealthAddress: "0", Uncontested: true,
+		Analyzers: all.All(),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -92,6 +92,18 @@ func TestTenantBecomesReady(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	t.Run("the status tells of the guarantees", func(t *testing.T) {
+		eventually(t, func() error {
+			var got v1alpha1.Tenant
+			if err := c.Get(t.Context(), client.ObjectKey{Name: "acme"}, &got); err != nil {
+				return err
+			}
+			if g := got.Status.Guarantees; g == nil || g.Holds < 10 || g.Broken != 0 {
+				return fmt.Errorf("guarantees: %+v", g)
+			}
+			return nil
+		})
+	})
 	t.Run("the owner deploys", func(t *testing.T) {
 		pod := parse[corev1.Pod](t, goodPod)
 		pod.Namespace = "acme-frontend"

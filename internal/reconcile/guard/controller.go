@@ -86,15 +86,15 @@ func (k *Keeper) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.
 	}
 	for _, o := range append(guards, compile.Canary()...) {
 		if err := k.apply(ctx, o); err != nil {
-			k.tell(false, err.Error())
+			k.tell(ctx, false, err.Error())
 			return reconcile.Result{}, err
 		}
 	}
 	if err := k.try(ctx); err != nil {
-		k.tell(false, err.Error())
+		k.tell(ctx, false, err.Error())
 		return reconcile.Result{RequeueAfter: retry}, nil
 	}
-	k.tell(true, "")
+	k.tell(ctx, true, "every guard was seen to refuse")
 	return reconcile.Result{RequeueAfter: recheck}, k.removeObsolete(ctx, guards, capabilities)
 }
 
@@ -117,7 +117,7 @@ func (k *Keeper) apply(ctx context.Context, desired compile.Object) error {
 		log.FromContext(ctx).Info("repaired a guard", "kind", fmt.Sprintf("%T", desired), "name", desired.GetName())
 	}
 	if outcome.Wrote() {
-		k.tell(false, "the guards were written and not tried since")
+		k.tell(ctx, false, "the guards were written and not tried since")
 	}
 	return nil
 }
@@ -134,11 +134,15 @@ func blank(scheme *runtime.Scheme, like compile.Object) (client.Object, error) {
 	return object, nil
 }
 
-func (k *Keeper) tell(ok bool, why string) {
+// tell gives InForce a new answer, and the log a new reason.
+func (k *Keeper) tell(ctx context.Context, ok bool, why string) {
 	k.mu.Lock()
-	changed := k.ok != ok
+	changed, news := k.ok != ok, k.why != why
 	k.ok, k.why = ok, why
 	k.mu.Unlock()
+	if news {
+		log.FromContext(ctx).Info("guards", "inForce", ok, "reason", why)
+	}
 	if changed && k.Changed != nil {
 		k.Changed()
 	}

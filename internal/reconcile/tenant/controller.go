@@ -14,9 +14,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"watertight.dev/watertight/api/v1alpha1"
 	"watertight.dev/watertight/internal/apply"
 	"watertight.dev/watertight/internal/compile"
+	"watertight.dev/watertight/internal/reconcile/verification"
 )
 
 // Reconciler reconciles Tenants.
@@ -29,8 +29,10 @@ type Reconciler struct {
 	Capabilities func(context.Context) (compile.Capabilities, error)
 	// GuardsInForce says whether the guards were seen to refuse, and if not, why.
 	GuardsInForce func() (bool, string)
-	// Verdicts are the counts of the last verification of a tenant, if there was one.
-	Verdicts func(tenant string) (v1alpha1.GuaranteeCount, time.Time, bool)
+	// Verdict is the last verification of a tenant in a generation, if there was one.
+	Verdict func(tenant string, generation int64) (verification.Verdict, bool)
+	// Verify asks for a verification, soon.
+	Verify func()
 	// Recorder records events.
 	Recorder events.EventRecorder
 }

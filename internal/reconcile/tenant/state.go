@@ -48,6 +48,7 @@ type state struct {
 	settled   bool
 	complete  bool // every desired object is in place
 	unsealed  bool
+	wrote     bool
 	stale     bool
 	retiring  []string
 	namespace map[string]*corev1.Namespace // by full name, those that are ours
@@ -118,6 +119,7 @@ func (r *Reconciler) apply(ctx context.Context, st *state, o compile.Object) err
 	if err != nil {
 		return err
 	}
+	st.wrote = st.wrote || outcome.Wrote()
 	switch outcome {
 	case apply.Stale:
 		st.stale = true

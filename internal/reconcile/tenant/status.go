@@ -31,10 +31,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, st *state, outcome error) 
 	status.Sealed = st.sealed()
 	status.Namespaces = st.record()
 	st.setPhase(outcome)
-	if counts, at, ok := r.Verdicts(st.tenant.Name); ok {
-		verified := metav1.NewTime(at).Rfc3339Copy()
-		status.Guarantees, status.VerifiedAt = &counts, &verified
-	}
+	r.setVerdict(st, outcome)
 	if equality.Semantic.DeepEqual(before.Status, *status) {
 		return nil
 	}
@@ -43,6 +40,23 @@ func (r *Reconciler) writeStatus(ctx context.Context, st *state, outcome error) 
 		return fmt.Errorf("write status: %w", err)
 	}
 	return nil
+}
+
+// setVerdict tells the last verification, and asks for one where something was written
+// since or none has seen this generation.
+func (r *Reconciler) setVerdict(st *state, outcome error) {
+	verdict, ok := r.Verdict(st.tenant.Name, st.tenant.Generation)
+	if outcome == nil && (st.wrote || !ok) {
+		r.Verify()
+	}
+	if !ok {
+		return
+	}
+	status := &st.tenant.Status
+	if status.Guarantees == nil || *status.Guarantees != verdict.GuaranteeCount {
+		counts, at := verdict.GuaranteeCount, metav1.NewTime(verdict.At).Rfc3339Copy()
+		status.Guarantees, status.VerifiedAt = &counts, &at
+	}
 }
 
 // reasonOf is the reason and message of an outcome that is not success.
