@@ -83,6 +83,20 @@ func (l *Ledger) Needs(ids []guarantee.ID, kinds ...string) {
 	}
 }
 
+// NeedsNamespaces notes a doubt about each of the guarantees for every namespace that the
+// tenant names and that does not exist: of what may come there nothing is known.
+func (l *Ledger) NeedsNamespaces(ids []guarantee.ID) {
+	for _, ns := range l.snapshot.NamespacesOf(l.Tenant) {
+		if l.snapshot.Exists(ns) {
+			continue
+		}
+		for _, id := range ids {
+			l.Doubt(id, "NamespaceNotSeen", fmt.Sprintf("namespace %s of tenant %s is not there: what will guard it is unknown", ns, l.Tenant),
+				AboutNamespace(l.snapshot, ns, "does not exist"))
+		}
+	}
+}
+
 // Complete reports whether everything of a kind was read. Where it was not, the absence
 // of an object proves nothing; Needs says so.
 func (l *Ledger) Complete(kind string) bool { return len(l.snapshot.Missing(kind)) == 0 }

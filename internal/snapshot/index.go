@@ -23,6 +23,7 @@ type index struct {
 	namespaces map[string]*corev1.Namespace
 	names      []string
 	pods       map[string][]*corev1.Pod
+	exists     map[string]bool
 }
 
 func (s *Snapshot) indexed() *index {
@@ -37,6 +38,7 @@ func buildIndex(s *Snapshot) index {
 		classes:    map[string]*v1alpha1.TenantClass{},
 		namespaces: map[string]*corev1.Namespace{},
 		pods:       map[string][]*corev1.Pod{},
+		exists:     inhabited(s),
 	}
 	for _, t := range s.Tenants {
 		x.tenants[t.Name] = t
@@ -44,23 +46,36 @@ func buildIndex(s *Snapshot) index {
 	for _, c := range s.TenantClasses {
 		x.classes[c.Name] = c
 	}
-	names := map[string]bool{}
 	for _, n := range s.Namespaces {
 		x.namespaces[n.Name] = n
-		names[n.Name] = true
 	}
 	for _, p := range s.Pods {
 		x.pods[p.Namespace] = append(x.pods[p.Namespace], p)
-		names[p.Namespace] = true
 	}
-	for _, p := range s.NetworkPolicies {
-		names[p.Namespace] = true
-	}
+	names := maps.Clone(x.exists)
 	for ns := range x.tenant {
 		names[ns] = true
 	}
 	x.names = slices.Sorted(maps.Keys(names))
 	return x
+}
+
+// inhabited marks the namespaces that are declared or that something is in.
+func inhabited(s *Snapshot) map[string]bool {
+	exists := map[string]bool{}
+	for _, k := range kinds {
+		for _, o := range k.Of(s) {
+			if k.Kind == "Namespace" {
+				exists[o.GetName()] = true
+			} else if ns := o.GetNamespace(); ns != "" {
+				exists[ns] = true
+			}
+		}
+	}
+	for _, w := range s.Workloads {
+		exists[w.Object.GetNamespace()] = true
+	}
+	return exists
 }
 
 // TenantOf returns the tenant that owns the namespace, or "".
@@ -79,6 +94,10 @@ func (s *Snapshot) ClassOf(t *v1alpha1.Tenant) *v1alpha1.TenantClass {
 
 // Namespace returns the Namespace of that name, or nil.
 func (s *Snapshot) Namespace(name string) *corev1.Namespace { return s.indexed().namespaces[name] }
+
+// Exists reports whether a namespace is declared or something is in it; a Tenant may
+// name one that is not there yet.
+func (s *Snapshot) Exists(namespace string) bool { return s.indexed().exists[namespace] }
 
 // NamespaceNames returns every namespace that the snapshot speaks of, sorted: a folder
 // may fill a namespace that it does not declare.

@@ -54,7 +54,7 @@ func Run(s *snapshot.Snapshot) []guarantee.Finding {
 	var findings []guarantee.Finding
 	for _, t := range s.Tenants {
 		j := &judge{
-			snapshot: s, tenant: t, class: s.ClassOf(t), namespaces: s.NamespacesOf(t.Name),
+			snapshot: s, tenant: t, class: s.ClassOf(t), namespaces: slices.DeleteFunc(slices.Clone(s.NamespacesOf(t.Name)), func(ns string) bool { return !s.Exists(ns) }),
 			quotas: quotas, limits: limits, ledger: analyze.NewLedger(s, t.Name),
 		}
 		j.all()
@@ -76,6 +76,7 @@ func (j *judge) all() {
 		j.priorities()
 		j.classes()
 	}
+	j.ledger.NeedsNamespaces(answered)
 	j.ledger.Needs([]guarantee.ID{guarantee.CAP1, guarantee.CAP4}, quotaKinds...)
 	j.ledger.Needs([]guarantee.ID{guarantee.CAP2}, append([]string{"LimitRange", "ResourceQuota"}, workloadKinds...)...)
 	j.ledger.Needs([]guarantee.ID{guarantee.CAP3}, append([]string{"TenantClass", "PriorityClass"}, workloadKinds...)...)

@@ -24,7 +24,9 @@ const networkGuard = "watertight-networkpolicy"
 func (j *judge) judgeFloor(t *v1alpha1.Tenant) {
 	l := j.ledgers[t.Name]
 	for _, ns := range j.snapshot.NamespacesOf(t.Name) {
-		j.judgeDefaultDeny(l, ns)
+		if j.snapshot.Exists(ns) {
+			j.judgeDefaultDeny(l, ns)
+		}
 		for _, p := range j.reach.policies[ns] {
 			for d := range p.rules {
 				for _, r := range p.rules[d] {

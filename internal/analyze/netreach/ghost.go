@@ -35,7 +35,9 @@ func ghosts(s *snapshot.Snapshot) []Hypothetical {
 			out = append(out, f.to.ghosts()...)
 		}
 	}
-	return out
+	return slices.DeleteFunc(out, func(h Hypothetical) bool { // a tenant's namespace that is not there has no pods
+		return s.TenantOf(h.Namespace) != "" && !s.Exists(h.Namespace)
+	})
 }
 
 func (e end) ghosts() []Hypothetical {

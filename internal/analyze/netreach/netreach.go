@@ -69,6 +69,7 @@ func Run(s *snapshot.Snapshot) []guarantee.Finding {
 // doubts notes what keeps the judgements from being certain.
 func (j *judge) doubts(l *analyze.Ledger, t *v1alpha1.Tenant) {
 	l.Needs(answered, needed...)
+	l.NeedsNamespaces(answered)
 	if class := j.snapshot.ClassOf(t); class == nil {
 		message := fmt.Sprintf("TenantClass %s of tenant %s does not exist: what it declares (DNS, ingress controllers, bounds) is unknown; create it or correct spec.className", t.Spec.ClassName, t.Name)
 		for _, id := range answered {

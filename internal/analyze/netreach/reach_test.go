@@ -54,7 +54,7 @@ func answers(s *snapshot.Snapshot, options Options) map[cell]bool {
 
 // TestOracle compares with an oracle that was written from the API documentation.
 func TestOracle(t *testing.T) {
-	clusters := 2000
+	clusters := 800
 	if testing.Short() {
 		clusters = 200
 	}

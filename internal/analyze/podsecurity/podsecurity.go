@@ -66,6 +66,7 @@ func Run(s *snapshot.Snapshot) []guarantee.Finding {
 			j.runtimes()
 		}
 		j.hostPaths()
+		j.ledger.NeedsNamespaces(answered)
 		findings = append(findings, j.ledger.Close(answered)...)
 	}
 	return findings
@@ -118,8 +119,10 @@ func (j *judge) label(name string, level psapi.Level) {
 	ns := j.snapshot.Namespace(name)
 	const at = "metadata.labels[" + psapi.EnforceLevelLabel + "]"
 	if ns == nil {
-		j.ledger.Doubt(guarantee.KRN1, "NamespaceNotSeen", fmt.Sprintf("namespace %s is not there: whether it enforces Pod Security level %s is unknown", name, level),
-			analyze.AboutNamespace(j.snapshot, name, "is not in the snapshot"))
+		if j.snapshot.Exists(name) { // used, and not declared in the folder
+			j.ledger.Doubt(guarantee.KRN1, "NamespaceNotSeen", fmt.Sprintf("namespace %s is not declared here: whether it enforces Pod Security level %s is unknown", name, level),
+				analyze.AboutNamespace(j.snapshot, name, "is not in the snapshot"))
+		}
 		return
 	}
 	have := ns.Labels[psapi.EnforceLevelLabel]

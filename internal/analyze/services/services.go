@@ -53,6 +53,7 @@ func Run(s *snapshot.Snapshot) []guarantee.Finding {
 		j.slices()
 		j.ingresses()
 		j.routes()
+		j.ledger.NeedsNamespaces(answered)
 		j.ledger.Needs(answered, "Tenant", "TenantClass", "Service", "Pod", "Endpoints", "EndpointSlice", "Ingress", "HTTPRoute", "GRPCRoute", "TLSRoute")
 		j.ledger.Hold(guarantee.NET2, "NoWayRound", fmt.Sprintf("none of its %d Services, endpoints, Ingresses and routes reaches past the cluster's edge, takes a foreign address or claims a foreign host name", j.seen),
 			analyze.AboutTenant(s, t.Name, "spec.namespaces", fmt.Sprintf("%d objects were judged in %s", j.seen, strings.Join(j.namespaces, ", "))))
