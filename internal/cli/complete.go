@@ -19,6 +19,7 @@ func completeCluster(o *localcluster.Options) {
 	if err != nil {
 		self = os.Args[0] // as good as it gets; starting it says what is wrong
 	}
+	o.GuardKeeper = v1alpha1.OperatorUser
 	o.Operator = &localcluster.Operator{
 		Program:  self,
 		Args:     []string{"operator"},

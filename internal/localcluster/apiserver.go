@@ -31,6 +31,11 @@ func (a *apiServer) Init(context.Context) error {
 	if err != nil {
 		return err
 	}
+	admission, err := a.admissionArgs()
+	if err != nil {
+		return err
+	}
+	args = append(args, admission...)
 	admin, err := c.kubeconfig("admin", leaf{commonName: "watertight-admin", groups: []string{adminGroup}})
 	if err != nil {
 		return err

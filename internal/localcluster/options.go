@@ -26,6 +26,9 @@ type Options struct {
 	// AfterReady runs, in order, each time the control plane has become ready and
 	// before the operator starts. Every step must be safe to repeat.
 	AfterReady []Step `json:"-"`
+	// GuardKeeper is the one user besides administrators who may write admission
+	// policies whose names begin with watertight; empty leaves them to RBAC.
+	GuardKeeper string `json:"guardKeeper,omitempty"`
 	// Operator is run as a child once the steps are done; none when nil.
 	Operator *Operator `json:"-"`
 }
