@@ -97,8 +97,8 @@ func newRootCommand(e *env, program string) *cobra.Command {
 	root.AddCommand(
 		newUpCommand(e), newDownCommand(e), newSuperviseCommand(e),
 		newInstallCommand(e), newUninstallCommand(e), newOperatorCommand(e),
-		newRenderCommand(e), newVerifyCommand(e), newReachCommand(e), newExplainCommand(e),
-		newKubeconfigCommand(e), newVersionCommand(e),
+		newRenderCommand(e), newVerifyCommand(e), newReachCommand(e), newExplainCommand(e), newDemoCommand(e),
+		newSnapshotCommand(e), newKubeconfigCommand(e), newVersionCommand(e),
 	)
 	return root
 }

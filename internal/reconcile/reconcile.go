@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	policyv1alpha2 "sigs.k8s.io/network-policy-api/apis/v1alpha2"
 
@@ -94,9 +95,14 @@ func New(config *rest.Config, o Options) (manager.Manager, error) {
 	}
 	verified := make(chan event.GenericEvent, 64)
 	verifier := newVerifier(o, config, verified)
+	meters := newInstruments(keeper, verifier)
+	if !o.Uncontested {
+		metrics.Registry.MustRegister(meters)
+	}
 	reconciler := &tenant.Reconciler{
 		Writer: writer, Live: m.GetAPIReader(), Capabilities: capabilities, GuardsInForce: keeper.InForce,
 		Verdict: verifier.Of, Verify: verifier.Ask,
+		Repaired: func(kind string) { meters.repaired.WithLabelValues(kind).Inc() },
 		Recorder: m.GetEventRecorder("watertight"),
 	}
 	controllers := []func() error{

@@ -33,6 +33,8 @@ type Reconciler struct {
 	Verdict func(tenant string, generation int64) (verification.Verdict, bool)
 	// Verify asks for a verification, soon.
 	Verify func()
+	// Repaired is told the kind of an object that somebody else had changed.
+	Repaired func(kind string)
 	// Recorder records events.
 	Recorder events.EventRecorder
 }

@@ -124,6 +124,7 @@ func (r *Reconciler) apply(ctx context.Context, st *state, o compile.Object) err
 	case apply.Stale:
 		st.stale = true
 	case apply.Repaired:
+		r.Repaired(key.Kind)
 		r.Recorder.Eventf(st.tenant, nil, corev1.EventTypeWarning, "DriftRepaired", "Apply",
 			"%s was changed or removed by somebody else and is as it should be again", key)
 	}

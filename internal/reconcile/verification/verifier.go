@@ -5,6 +5,7 @@ package verification
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -125,4 +126,12 @@ func pause(ctx context.Context, d time.Duration) {
 	case <-ctx.Done():
 	case <-timer.C:
 	}
+}
+
+// All is the last verdict on every tenant.
+func (v *Verifier) All() map[string]Verdict {
+	v.init()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return maps.Clone(v.verdicts)
 }
