@@ -36,7 +36,8 @@ func ghosts(s *snapshot.Snapshot) []Hypothetical {
 		}
 	}
 	return slices.DeleteFunc(out, func(h Hypothetical) bool { // a tenant's namespace that is not there has no pods
-		return s.TenantOf(h.Namespace) != "" && !s.Exists(h.Namespace)
+		owned := s.TenantOf(h.Namespace) != "" || s.Tenant(h.Tenant) != nil
+		return owned && !s.Exists(h.Namespace)
 	})
 }
 
