@@ -1,0 +1,204 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"watertight.dev/watertight/api/v1alpha1"
+	"watertight.dev/watertight/internal/demo"
+	"watertight.dev/watertight/internal/install"
+	"watertight.dev/watertight/internal/localcluster"
+	"watertight.dev/watertight/internal/verify"
+)
+
+// demoFlags are the flags of demo.
+type demoFlags struct {
+	name, engine string
+	clean        bool
+}
+
+func newDemoCommand(e *env) *cobra.Command {
+	var f demoFlags
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Show the main job from end to end on a local cluster",
+		Long: `Show the main job from end to end, on real API servers of this machine:
+
+  1. start a local cluster, or attach to it (its nodes are simulated)
+  2. isolate two tenants, and deploy the same shop into both
+  3. act as one tenant's owner: deploy, and be refused what would break the isolation
+  4. print what is proved, row by row
+  5. start a second control plane that was not guarded, plant the mistakes of
+     examples/leaky in it, and find each of them
+
+The cluster of 1 stays up so that you can look round; the second is removed.
+
+Exit code: 0 everything went as it should, 1 something did not, 2 it cannot be told.`,
+		Example: `  watertight demo
+  watertight demo --clean
+  watertight down --name demo --delete`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), e) },
+	}
+	cmd.Flags().StringVar(&f.name, "name", "demo", "name of the cluster that the demo starts or attaches to; the second is called NAME-leaky")
+	cmd.Flags().StringVar(&f.engine, "engine", "", "prebuilt engines: a folder that holds kubernetes and kwok, or the path of kubernetes")
+	cmd.Flags().BoolVar(&f.clean, "clean", false, "remove the cluster at the end instead of leaving it up")
+	return cmd
+}
+
+func (f *demoFlags) run(ctx context.Context, e *env) error {
+	if err := localcluster.ValidateName(f.leakyName()); err != nil {
+		return fmt.Errorf("--name: %w", err)
+	}
+	d := demo.Demo{
+		Out: e.out, Colour: colourful(e.out),
+		Up: func(ctx context.Context) (demo.Cluster, error) { return f.up(ctx, e) },
+		Bare: func(ctx context.Context, use func(context.Context, demo.Cluster) error) error {
+			return f.bare(ctx, e, use)
+		},
+		Install: installQuietly,
+		Owner:   ownerConfig,
+		Verify: func(ctx context.Context, kubeconfig string, probe bool) (verify.Report, error) {
+			s := subject{connection: connection{kubeconfig: kubeconfig}, probe: probe}
+			return s.verify(ctx, nil)
+		},
+		VerifyFolder: func(ctx context.Context, dir string) (verify.Report, error) {
+			s := subject{folders: []string{dir}}
+			return s.verify(ctx, nil)
+		},
+	}
+	err := d.Run(ctx)
+	if f.clean {
+		err = errors.Join(err, runDown(context.WithoutCancel(ctx), e, f.name, true))
+	} else if err == nil || errors.Is(err, demo.ErrSurprised) {
+		f.next(e)
+	}
+	switch {
+	case errors.Is(err, demo.ErrSurprised):
+		return &exitError{code: exitBroken}
+	case ctx.Err() != nil:
+		return cannotTell(errors.New("interrupted; the next watertight demo starts over"))
+	}
+	return cannotTell(err)
+}
+
+func (f *demoFlags) leakyName() string { return f.name + "-leaky" }
+
+// up is "watertight up", told by its progress alone.
+func (f *demoFlags) up(ctx context.Context, e *env) (demo.Cluster, error) {
+	fmt.Fprintf(e.out, "A local cluster %q: a real control plane, simulated nodes\n", f.name)
+	began := time.Now()
+	flags := upFlags{name: f.name, nodes: 2, shape: localcluster.DefaultNodeShape(), engine: f.engine, timeout: 5 * time.Minute}
+	if err := flags.run(ctx, &env{in: e.in, out: io.Discard, err: e.err}); err != nil {
+		return demo.Cluster{}, err
+	}
+	fmt.Fprintf(e.out, "  ready after %.1fs\n", time.Since(began).Seconds())
+	return clusterNamed(f.name)
+}
+
+func clusterNamed(name string) (demo.Cluster, error) {
+	state, err := localcluster.StateDir(name)
+	if err != nil {
+		return demo.Cluster{}, err
+	}
+	c := demo.Cluster{Kubeconfig: localcluster.AdminKubeconfig(state)}
+	c.Config, err = clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
+	if err != nil {
+		return c, fmt.Errorf("load the administrator's kubeconfig: %w", err)
+	}
+	c.Config.QPS = -1 // the server's priority and fairness is the limit
+	c.Config.WarningHandler = rest.NoWarnings{}
+	return c, nil
+}
+
+// bare runs a control plane in this process while use runs, and removes it.
+func (f *demoFlags) bare(ctx context.Context, e *env, use func(context.Context, demo.Cluster) error) (err error) {
+	opts := localcluster.Options{Name: f.leakyName()}
+	if opts.StateDir, err = localcluster.StateDir(opts.Name); err != nil {
+		return err
+	}
+	remove := func() error {
+		_, err := localcluster.Down(context.WithoutCancel(ctx), localcluster.DownOptions{StateDir: opts.StateDir, Delete: true})
+		if errors.Is(err, localcluster.ErrNotFound) {
+			return nil
+		}
+		return err
+	}
+	if err := remove(); err != nil { // what an interrupted demo left
+		return err
+	}
+	if opts.Engines, err = localcluster.Build(ctx, localcluster.BuildOptions{Prebuilt: f.engine, Progress: e.err}); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	return whileRunning(ctx, opts, newUpProgress(e.err), func(ctx context.Context) error {
+		c, err := clusterNamed(opts.Name)
+		if err != nil {
+			return err
+		}
+		return use(ctx, c)
+	})
+}
+
+// whileRunning runs a cluster in this process, calls use once it is ready, and stops it.
+func whileRunning(ctx context.Context, opts localcluster.Options, progress *upProgress, use func(context.Context) error) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	seen := false
+	go func() {
+		ended <- localcluster.Run(ctx, opts, func(status localcluster.Status) {
+			if seen {
+				return
+			}
+			progress.show(status)
+			if status.Phase == localcluster.Ready {
+				seen = true
+				close(ready)
+			}
+		})
+	}()
+	select {
+	case err := <-ended:
+		return errors.Join(err, ctx.Err())
+	case <-ready:
+	}
+	progress.end()
+	err := use(ctx)
+	stop()
+	return errors.Join(err, <-ended)
+}
+
+func installQuietly(ctx context.Context, config *rest.Config) error {
+	return install.Install(ctx, installOptions(config, v1alpha1.OperatorUser, func(string) {}))
+}
+
+// ownerConfig loads the kubeconfig that "watertight kubeconfig" prints.
+func ownerConfig(ctx context.Context, admin *rest.Config, tenant string) (*rest.Config, error) {
+	text, err := ownerKubeconfig(ctx, admin, tenant, "", time.Hour)
+	if err != nil {
+		return nil, err
+	}
+	return clientcmd.RESTConfigFromKubeConfig(text)
+}
+
+// next says what to try in the cluster that stays.
+func (f *demoFlags) next(e *env) {
+	kubectl := "kubectl --context " + localcluster.ContextName(f.name)
+	fmt.Fprintf(e.out, "\nThe cluster stays up. Next:\n")
+	for _, l := range [][2]string{
+		{kubectl + " get tenants", "what there is"},
+		{"watertight explain verdict acme NET-1", "why a verdict is what it is"},
+		{"watertight kubeconfig acme > acme.kubeconfig", "be acme's owner"},
+		{"watertight down --name " + f.name + " --delete", "remove it"},
+	} {
+		fmt.Fprintf(e.out, "  %-56s %s\n", l[0], l[1])
+	}
+}
