@@ -95,9 +95,14 @@ spec:
 // judge prints what became of an attempt: it must be refused, and by the right one.
 func (d *Demo) judge(a attempt, err error) {
 	var status apierrors.APIStatus
-	if err == nil || !errors.As(err, &status) {
-		d.say("  %s may %s: %v", d.bad("✗"), a.what, err)
-		d.surprise("acme's owner could %s, or it could not be told: %v", a.what, err)
+	switch {
+	case err == nil:
+		d.say("  %s may %s", d.bad("✗"), a.what)
+		d.surprise("acme's owner could %s", a.what)
+		return
+	case !errors.As(err, &status):
+		d.say("  ? may %s: it cannot be told: %s", a.what, brief(err.Error(), 50))
+		d.surprise("whether acme's owner can %s cannot be told: %v", a.what, err)
 		return
 	}
 	s := status.Status()

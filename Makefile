@@ -1,0 +1,51 @@
+# Everything is here: make help lists it. It needs Go, git and make, and of the network
+# nothing but Go modules.
+GO      ?= go
+VERSION := $(shell git describe --always --dirty 2>/dev/null)
+MODULES := engine/kubernetes engine/kwok
+MADE    := api/v1alpha1/zz_generated.deepcopy.go config/crd/*.yaml
+# The same flags everywhere, so that the program, its tests and the engines share Go's
+# build cache. A checkout of another user's needs -buildvcs=false.
+export GOFLAGS = -trimpath -buildvcs=false
+export CGO_ENABLED = 0
+
+.PHONY: help build demo test test-short lint generate check-generated engine modules bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
+
+build: ## build bin/watertight
+	$(GO) build -ldflags "-X watertight.dev/watertight/internal/cli.version=$(VERSION)" -o bin/watertight ./cmd/watertight
+
+demo: build ## show the main job from end to end (DEMO=--clean removes the cluster afterwards)
+	bin/watertight demo $(DEMO)
+
+test: lint check-generated engine modules ## run every test
+	$(GO) test -timeout 40m ./...
+
+test-short: lint ## run the tests that need no control plane of more than seconds
+	$(GO) test -short -timeout 20m ./...
+
+lint: ## gofmt and go vet
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
+	$(GO) vet ./...
+
+generate: ## make again what is generated from the API types
+	$(GO) generate ./...
+
+check-generated: ## fail when generated files are not current
+	@before=$$(cat $(MADE) | cksum); $(MAKE) --no-print-directory generate; \
+	test "$$before" = "$$(cat $(MADE) | cksum)" || { echo "generated files were not current and are made anew: commit them"; exit 1; }
+
+engine: build ## build the control plane that tests and local clusters run (minutes, once)
+	bin/watertight engine build
+
+modules: engine ## vet and test the nested modules
+	@for m in $(MODULES); do echo "cd $$m && $(GO) vet ./... && $(GO) test ./..."; \
+	(cd $$m && $(GO) vet ./... && $(GO) test ./...) || exit 1; done
+
+bench: engine ## measure (docs/benchmarks.md)
+	$(GO) run ./test/bench $(BENCH)
+
+clean: ## remove what was built here; the engines stay in the user's cache folder
+	rm -rf bin
