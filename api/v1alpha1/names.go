@@ -10,6 +10,9 @@ const (
 	LabelNamespace = "watertight.dev/namespace"
 	// LabelUnsealed on a namespace lifts the seal: without it no pod can be created there.
 	LabelUnsealed = "watertight.dev/unsealed"
+	// LabelRetained marks a namespace whose tenant is gone and whose data was kept: it
+	// stays sealed and guarded, and whoever may delete namespaces may delete it.
+	LabelRetained = "watertight.dev/retained"
 	// LabelManagedBy, with the value ManagedBy, marks every object of the operator.
 	LabelManagedBy = "app.kubernetes.io/managed-by"
 	// ManagedBy is the value of LabelManagedBy and the field manager of every apply.

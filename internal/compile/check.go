@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -296,15 +297,38 @@ func checkBounds(in Input, e flowEnd, p netip.Prefix) *Rejected {
 	return nil
 }
 
-// clusterCIDRs are the blocks of the cluster's own pods, Services and nodes.
+// clusterCIDRs are the blocks of the cluster's own pods, Services and nodes, joined as far
+// as they can be: a node each would be a long list.
 func clusterCIDRs(in Input) []netip.Prefix {
-	var out []netip.Prefix
+	var all []netip.Prefix
 	for _, s := range in.Capabilities.ClusterCIDRs {
 		if p, err := netip.ParsePrefix(s); err == nil {
-			out = append(out, p.Masked())
+			all = append(all, p.Masked())
+		}
+	}
+	slices.SortFunc(all, func(a, b netip.Prefix) int { return cmp.Or(a.Addr().Compare(b.Addr()), a.Bits()-b.Bits()) })
+	var out []netip.Prefix
+	for _, p := range all {
+		if n := len(out); n > 0 && covers(out[n-1], p) {
+			continue
+		}
+		out = append(out, p)
+		for n := len(out); n > 1 && siblings(out[n-2], out[n-1]); n = len(out) {
+			parent, _ := out[n-2].Addr().Prefix(out[n-2].Bits() - 1)
+			out = append(out[:n-2], parent)
 		}
 	}
 	return out
+}
+
+// siblings says whether two blocks are the halves of a larger one.
+func siblings(a, b netip.Prefix) bool {
+	if a == b || a.Bits() != b.Bits() || a.Bits() == 0 {
+		return false
+	}
+	p, err1 := a.Addr().Prefix(a.Bits() - 1)
+	q, err2 := b.Addr().Prefix(b.Bits() - 1)
+	return err1 == nil && err2 == nil && p == q
 }
 
 // covers says whether every address of q is in p.

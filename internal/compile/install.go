@@ -83,8 +83,8 @@ func operatorRules() []rbacv1.PolicyRule {
 		{APIGroups: []string{"policy.networking.k8s.io"}, Resources: []string{"clusternetworkpolicies"}, Verbs: manage},
 		{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"rolebindings", "clusterroles", "clusterrolebindings"}, Verbs: manage},
 		{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"clusterroles"}, ResourceNames: []string{OwnerRole, CanaryRole}, Verbs: []string{"bind"}},
-		{APIGroups: []string{"admissionregistration.k8s.io"}, Resources: admissionResources, Verbs: []string{"get", "list", "watch", "create"}},
-		{APIGroups: []string{"admissionregistration.k8s.io"}, Resources: admissionResources, ResourceNames: guards, Verbs: []string{"patch", "update", "delete"}},
+		{APIGroups: []string{"admissionregistration.k8s.io"}, Resources: admissionResources, Verbs: []string{"get", "list", "watch", "create", "delete"}}, // delete: guards of older versions
+		{APIGroups: []string{"admissionregistration.k8s.io"}, Resources: admissionResources, ResourceNames: guards, Verbs: []string{"patch", "update"}},
 		{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: readVerbs},
 		{APIGroups: []string{"node.k8s.io"}, Resources: []string{"runtimeclasses"}, Verbs: readVerbs},
 		{APIGroups: []string{"scheduling.k8s.io"}, Resources: []string{"priorityclasses"}, Verbs: readVerbs},

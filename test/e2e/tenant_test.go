@@ -122,6 +122,21 @@ func TestTenantBecomesReady(t *testing.T) {
 			}
 		})
 	}
+	t.Run("an administrator labels a namespace, but not as Watertight does", func(t *testing.T) {
+		label := func(key string) error {
+			ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "acme-frontend"}}
+			patch := fmt.Sprintf(`{"metadata":{"labels":{%q:"x"}}}`, key)
+			return c.Patch(t.Context(), ns, client.RawPatch("application/merge-patch+json", []byte(patch)), client.DryRunAll)
+		}
+		if err := label("team"); err != nil {
+			t.Errorf("a label of their own: %v", err)
+		}
+		for _, key := range []string{v1alpha1.LabelTenant, v1alpha1.LabelRetained, "watertight.dev/new", "pod-security.kubernetes.io/enforce"} {
+			if err := label(key); !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "watertight-namespaces") {
+				t.Errorf("%s: got %v, want Forbidden", key, err)
+			}
+		}
+	})
 	t.Run("the owner is refused changing what guards it", func(t *testing.T) { ownerCannotUndo(t, o, c) })
 }
 

@@ -183,6 +183,9 @@ func TestRetention(t *testing.T) {
 	if err := owner(t, config, "kept").Create(t.Context(), pod); err == nil {
 		t.Error("a former owner created a pod")
 	}
+	if err := c.Delete(t.Context(), &ns, client.DryRunAll); err != nil {
+		t.Errorf("an administrator may delete what is retained: %v", err)
+	}
 	again := shop(t, "kept")
 	if err := c.Create(t.Context(), again); err != nil {
 		t.Fatal(err)

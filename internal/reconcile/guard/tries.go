@@ -159,3 +159,12 @@ func legacyToken() *corev1.Secret {
 	s.Annotations = map[string]string{corev1.ServiceAccountNameKey: "default"}
 	return s
 }
+
+// Tried are the names of the guards that the canary tries.
+func Tried() map[string]bool {
+	out := map[string]bool{}
+	for _, t := range tries {
+		out[t.guard] = true
+	}
+	return out
+}

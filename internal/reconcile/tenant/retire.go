@@ -40,7 +40,7 @@ func workloads() []client.Object {
 func (r *Reconciler) retireNamespaces(ctx context.Context, st *state) error {
 	keep := hostNames(st.tenant)
 	for _, name := range slices.Sorted(maps.Keys(st.namespace)) {
-		if slices.Contains(keep, name) {
+		if _, retained := st.namespace[name].Labels[v1alpha1.LabelRetained]; retained || slices.Contains(keep, name) {
 			continue
 		}
 		st.retiring = append(st.retiring, name)
@@ -71,10 +71,27 @@ func (r *Reconciler) retire(ctx context.Context, st *state, name string) error {
 	if err := r.stopIn(ctx, name); err != nil {
 		return err
 	}
+	ns := st.namespace[name]
 	if st.tenant.Spec.DeletionPolicy != v1alpha1.DeletionDelete {
+		return r.markRetained(ctx, st, name)
+	}
+	if !ns.DeletionTimestamp.IsZero() {
 		return nil
 	}
-	return r.Writer.Delete(ctx, st.namespace[name])
+	return r.Writer.Delete(ctx, ns)
+}
+
+// markRetained lets administrators delete a namespace that is kept only for its data. The
+// seal may have been written a moment ago, so what the state shows is not compared.
+func (r *Reconciler) markRetained(ctx context.Context, st *state, name string) error {
+	live := st.namespace[name]
+	if _, done := live.Labels[v1alpha1.LabelRetained]; done || !live.DeletionTimestamp.IsZero() {
+		return nil
+	}
+	ns := managedPart(live)
+	delete(ns.Labels, v1alpha1.LabelUnsealed)
+	ns.Labels[v1alpha1.LabelRetained] = "true"
+	return r.Writer.Merge(ctx, ns)
 }
 
 // confirmData wants a word before persistent data is deleted.

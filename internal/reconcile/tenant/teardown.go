@@ -49,7 +49,7 @@ func (r *Reconciler) stopWorkloads(ctx context.Context, st *state) error {
 // the policy says so, and waits until they are gone.
 func (r *Reconciler) deleteNamespaces(ctx context.Context, st *state) error {
 	if st.tenant.Spec.DeletionPolicy != v1alpha1.DeletionDelete {
-		return nil
+		return r.retainNamespaces(ctx, st)
 	}
 	for _, name := range slices.Sorted(maps.Keys(st.namespace)) {
 		if ns := st.namespace[name]; ns.DeletionTimestamp.IsZero() {
@@ -61,6 +61,16 @@ func (r *Reconciler) deleteNamespaces(ctx context.Context, st *state) error {
 	if len(st.namespace) > 0 {
 		return &stop{reason: "DeletingNamespaces", again: pollDelay,
 			message: "waiting for namespaces to go: " + strings.Join(slices.Sorted(maps.Keys(st.namespace)), ", ") + st.stuck()}
+	}
+	return nil
+}
+
+// retainNamespaces leaves the namespaces, sealed, for their data.
+func (r *Reconciler) retainNamespaces(ctx context.Context, st *state) error {
+	for _, name := range slices.Sorted(maps.Keys(st.namespace)) {
+		if err := r.markRetained(ctx, st, name); err != nil {
+			return err
+		}
 	}
 	return nil
 }
