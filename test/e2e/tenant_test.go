@@ -125,7 +125,7 @@ func TestTenantBecomesReady(t *testing.T) {
 	t.Run("an administrator labels a namespace, but not as Watertight does", func(t *testing.T) {
 		label := func(key string) error {
 			ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "acme-frontend"}}
-			patch := fmt.Sprintf(`{"metadata":{"labels":{%q:"x"}}}`, key)
+			patch := fmt.Sprintf(`{"metadata":{"labels":{%q:"privileged"}}}`, key)
 			return c.Patch(t.Context(), ns, client.RawPatch("application/merge-patch+json", []byte(patch)), client.DryRunAll)
 		}
 		if err := label("team"); err != nil {
