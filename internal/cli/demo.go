@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/exec"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -191,14 +193,26 @@ func ownerConfig(ctx context.Context, admin *rest.Config, tenant string) (*rest.
 
 // next says what to try in the cluster that stays.
 func (f *demoFlags) next(e *env) {
-	kubectl := "kubectl --context " + localcluster.ContextName(f.name)
+	program := "watertight"
+	if _, err := exec.LookPath(program); err != nil {
+		program = os.Args[0]
+	}
+	var engines localcluster.Engines
+	if state, err := localcluster.StateDir(f.name); err == nil {
+		if opts, err := localcluster.ReadOptions(state); err == nil {
+			engines = opts.Engines
+		}
+	}
+	context := " --context " + localcluster.ContextName(f.name)
+	kubectl := kubectlOf(engines)
 	fmt.Fprintf(e.out, "\nThe cluster stays up. Next:\n")
 	for _, l := range [][2]string{
-		{kubectl + " get tenants", "what there is"},
-		{"watertight explain verdict acme NET-1", "why a verdict is what it is"},
-		{"watertight kubeconfig acme > acme.kubeconfig", "be acme's owner"},
-		{"watertight down --name " + f.name + " --delete", "remove it"},
+		{"what there is", kubectl + context + " get tenants"},
+		{"why a verdict is what it is", program + " explain verdict acme NET-1" + context},
+		{"be acme's owner", program + " kubeconfig acme" + context + " > acme.kubeconfig"},
+		{"", kubectl + " --kubeconfig acme.kubeconfig get pods"},
+		{"remove it", program + " down --name " + f.name + " --delete"},
 	} {
-		fmt.Fprintf(e.out, "  %-56s %s\n", l[0], l[1])
+		fmt.Fprintf(e.out, "  %-28s %s\n", l[0], l[1])
 	}
 }

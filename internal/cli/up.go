@@ -171,15 +171,19 @@ func (f *upFlags) runHere(ctx context.Context, e *env, opts localcluster.Options
 
 // printReady says what there is now and what to do with it.
 func printReady(e *env, opts localcluster.Options, began time.Time) {
-	kubectl := "kubectl"
-	if _, err := exec.LookPath(kubectl); err != nil && opts.Engines.Kubernetes != "" {
-		kubectl = opts.Engines.Kubernetes + " kubectl"
-	}
-	context := localcluster.ContextName(opts.Name)
+	kubectl, context := kubectlOf(opts.Engines), localcluster.ContextName(opts.Name)
 	fmt.Fprintf(e.out, "cluster %q is ready (%.1fs). Its nodes are simulated: pods are scheduled and reported running, but no container is.\n", opts.Name, time.Since(began).Seconds())
 	fmt.Fprintf(e.out, "  context %s in %s\n", context, opts.Kubeconfig)
 	fmt.Fprintf(e.out, "  state and logs in %s\n", opts.StateDir)
 	fmt.Fprintf(e.out, "Next:\n  %-44s look round\n", kubectl+" --context "+context+" get nodes")
+}
+
+// kubectlOf is how kubectl is called here: the engine holds one, too.
+func kubectlOf(engines localcluster.Engines) string {
+	if _, err := exec.LookPath("kubectl"); err != nil && engines.Kubernetes != "" {
+		return engines.Kubernetes + " kubectl"
+	}
+	return "kubectl"
 }
 
 const superviseCommand = "supervise-local-cluster"
