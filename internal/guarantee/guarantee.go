@@ -71,10 +71,12 @@ func Worst(verdicts ...Verdict) Verdict {
 			worst = v
 		}
 	}
-	if worst.severity() == 0 {
+	switch worst {
+	case Broken, Holds:
+		return worst
+	default: // nothing was judged, or by something that is no verdict
 		return Unknown
 	}
-	return worst
 }
 
 // Ref names an object of the cluster, or of a folder of manifests.

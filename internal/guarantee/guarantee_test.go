@@ -16,7 +16,7 @@ func TestWorst(t *testing.T) {
 		{[]Verdict{Holds, NotAsked}, Holds},
 		{[]Verdict{Holds, Unknown}, Unknown},
 		{[]Verdict{Unknown, Broken, Holds}, Broken},
-		{[]Verdict{Holds, "nonsense"}, "nonsense"},
+		{[]Verdict{Holds, "nonsense"}, Unknown},
 	} {
 		got := Worst(c.verdicts...)
 		if got != c.want {
