@@ -4,14 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"watertight.dev/watertight/api/v1alpha1"
 	"watertight.dev/watertight/internal/demo"
@@ -59,6 +60,7 @@ func (f *demoFlags) run(ctx context.Context, e *env) error {
 	if err := localcluster.ValidateName(f.leakyName()); err != nil {
 		return fmt.Errorf("--name: %w", err)
 	}
+	ctrl.SetLogger(logr.Discard()) // what clients log is none of the story
 	d := demo.Demo{
 		Out: e.out, Colour: colourful(e.out),
 		Up: func(ctx context.Context) (demo.Cluster, error) { return f.up(ctx, e) },
@@ -89,93 +91,6 @@ func (f *demoFlags) run(ctx context.Context, e *env) error {
 		return cannotTell(errors.New("interrupted; the next watertight demo starts over"))
 	}
 	return cannotTell(err)
-}
-
-func (f *demoFlags) leakyName() string { return f.name + "-leaky" }
-
-// up is "watertight up", told by its progress alone.
-func (f *demoFlags) up(ctx context.Context, e *env) (demo.Cluster, error) {
-	fmt.Fprintf(e.out, "A local cluster %q: a real control plane, simulated nodes\n", f.name)
-	began := time.Now()
-	flags := upFlags{name: f.name, nodes: 2, shape: localcluster.DefaultNodeShape(), engine: f.engine, timeout: 5 * time.Minute}
-	if err := flags.run(ctx, &env{in: e.in, out: io.Discard, err: e.err}); err != nil {
-		return demo.Cluster{}, err
-	}
-	fmt.Fprintf(e.out, "  ready after %.1fs\n", time.Since(began).Seconds())
-	return clusterNamed(f.name)
-}
-
-func clusterNamed(name string) (demo.Cluster, error) {
-	state, err := localcluster.StateDir(name)
-	if err != nil {
-		return demo.Cluster{}, err
-	}
-	c := demo.Cluster{Kubeconfig: localcluster.AdminKubeconfig(state)}
-	c.Config, err = clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
-	if err != nil {
-		return c, fmt.Errorf("load the administrator's kubeconfig: %w", err)
-	}
-	c.Config.QPS = -1 // the server's priority and fairness is the limit
-	c.Config.WarningHandler = rest.NoWarnings{}
-	return c, nil
-}
-
-// bare runs a control plane in this process while use runs, and removes it.
-func (f *demoFlags) bare(ctx context.Context, e *env, use func(context.Context, demo.Cluster) error) (err error) {
-	opts := localcluster.Options{Name: f.leakyName()}
-	if opts.StateDir, err = localcluster.StateDir(opts.Name); err != nil {
-		return err
-	}
-	remove := func() error {
-		_, err := localcluster.Down(context.WithoutCancel(ctx), localcluster.DownOptions{StateDir: opts.StateDir, Delete: true})
-		if errors.Is(err, localcluster.ErrNotFound) {
-			return nil
-		}
-		return err
-	}
-	if err := remove(); err != nil { // what an interrupted demo left
-		return err
-	}
-	if opts.Engines, err = localcluster.Build(ctx, localcluster.BuildOptions{Prebuilt: f.engine, Progress: e.err}); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, remove()) }()
-	return whileRunning(ctx, opts, newUpProgress(e.err), func(ctx context.Context) error {
-		c, err := clusterNamed(opts.Name)
-		if err != nil {
-			return err
-		}
-		return use(ctx, c)
-	})
-}
-
-// whileRunning runs a cluster in this process, calls use once it is ready, and stops it.
-func whileRunning(ctx context.Context, opts localcluster.Options, progress *upProgress, use func(context.Context) error) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	ready, ended := make(chan struct{}), make(chan error, 1)
-	seen := false
-	go func() {
-		ended <- localcluster.Run(ctx, opts, func(status localcluster.Status) {
-			if seen {
-				return
-			}
-			progress.show(status)
-			if status.Phase == localcluster.Ready {
-				seen = true
-				close(ready)
-			}
-		})
-	}()
-	select {
-	case err := <-ended:
-		return errors.Join(err, ctx.Err())
-	case <-ready:
-	}
-	progress.end()
-	err := use(ctx)
-	stop()
-	return errors.Join(err, <-ended)
 }
 
 func installQuietly(ctx context.Context, config *rest.Config) error {

@@ -53,6 +53,9 @@ func render(ctx context.Context, out io.Writer, dir string, guards bool, c compi
 		p := s.Problems[0]
 		return cannotTell(fmt.Errorf("%s: %s", p.Source, p.Message))
 	}
+	if s, _, err = withShippedClasses(s); err != nil {
+		return cannotTell(err)
+	}
 	var objects []compile.Object
 	if guards {
 		if objects, err = compile.Guards(c, v1alpha1.OperatorUser); err != nil {
