@@ -40,9 +40,8 @@ check-generated: ## fail when generated files are not current
 engine: build ## build the control plane that tests and local clusters run (minutes, once)
 	bin/watertight engine build
 
-modules: engine ## vet and test the nested modules
-	@for m in $(MODULES); do echo "cd $$m && $(GO) vet ./... && $(GO) test ./..."; \
-	(cd $$m && $(GO) vet ./... && $(GO) test ./...) || exit 1; done
+modules: engine ## test the nested modules (go vet would vet all of Kubernetes with them)
+	@for m in $(MODULES); do echo "cd $$m && $(GO) test -vet=off ./..."; (cd $$m && $(GO) test -vet=off ./...) || exit 1; done
 
 bench: engine ## measure (docs/benchmarks.md)
 	$(GO) run ./test/bench $(BENCH)
