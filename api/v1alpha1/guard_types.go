@@ -34,6 +34,11 @@ type GuardSpec struct {
 	// Tenant is the tenant's name.
 	// +kubebuilder:validation:MaxLength=63
 	Tenant string `json:"tenant"`
+	// OwnerAccounts are the usernames of owners that are ServiceAccounts.
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=340
+	// +listType=set
+	OwnerAccounts []string `json:"ownerAccounts"`
 	// RuntimeClassName every pod must have; empty: none may be named.
 	// +kubebuilder:validation:MaxLength=63
 	RuntimeClassName string `json:"runtimeClassName"`

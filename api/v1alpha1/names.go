@@ -26,6 +26,9 @@ const (
 	AnnotationConfirmDelete = "watertight.dev/confirm-delete"
 	// Finalizer keeps a Tenant until its workloads and namespaces are gone.
 	Finalizer = "watertight.dev/teardown"
+	// GuardFinalizer keeps a Guard in a namespace that is being deleted until nothing is
+	// left there that its policies judge: they refuse even harmless writes without it.
+	GuardFinalizer = "watertight.dev/guarding"
 	// SystemNamespace is where the operator, its credentials and the owners'
 	// ServiceAccounts live.
 	SystemNamespace = "watertight-system"

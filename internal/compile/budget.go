@@ -2,6 +2,7 @@ package compile
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -121,7 +122,7 @@ func divide(name corev1.ResourceName, total resource.Quantity, namespaces []stri
 	for i, n := range namespaces {
 		u := usage[n]
 		used[i] = value(name, u.Used[name])
-		need[i] = used[i] + max(0, value(name, u.Demand[name]))
+		need[i] = used[i] + min(max(0, value(name, u.Demand[name])), value(name, total))
 		now[i] = value(name, u.Spec[name])
 		covered = covered && u.Exists && now[i] >= need[i]
 		sumUsed, sumNeed, sumNow = sumUsed+used[i], sumNeed+need[i], sumNow+now[i]
@@ -164,10 +165,14 @@ func unit(name corev1.ResourceName, rest int64, namespaces int) int64 {
 // whole bytes or objects for the rest.
 func value(name corev1.ResourceName, q resource.Quantity) int64 {
 	if isCPU(name) {
-		return q.MilliValue()
+		return min(q.MilliValue(), mostValue)
 	}
-	return q.Value()
+	return min(q.Value(), mostValue)
 }
+
+// mostValue is more than anybody has, and so little that the sums over a tenant's 32
+// namespaces do not wrap round.
+const mostValue = math.MaxInt64 / 128
 
 func quantity(name corev1.ResourceName, v int64, format resource.Format) resource.Quantity {
 	if isCPU(name) {

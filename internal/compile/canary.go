@@ -17,6 +17,9 @@ const (
 	CanarySealedNamespace = "watertight-canary-sealed"
 )
 
+// canaryUser is the canary's username; it counts as an owner, so that it is judged as one.
+const canaryUser = "system:serviceaccount:" + v1alpha1.SystemNamespace + ":" + CanaryName
+
 // Canary is what the operator keeps for trying the guards: two guarded namespaces, and an
 // identity with an owner's rights there, so that a guard's refusal is told from a missing
 // right.
@@ -56,7 +59,7 @@ func canaryGuard(namespace string) *v1alpha1.Guard {
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Guard"},
 		ObjectMeta: objectMeta(CanaryName, namespace, v1alpha1.GuardName),
 		Spec: v1alpha1.GuardSpec{
-			Tenant: CanaryName, NodeSelector: map[string]string{}, Tolerations: []corev1.Toleration{},
+			Tenant: CanaryName, OwnerAccounts: []string{canaryUser}, NodeSelector: map[string]string{}, Tolerations: []corev1.Toleration{},
 			Registries: []string{}, PriorityClasses: []string{}, StorageClasses: []string{"watertight-canary"},
 			ServiceTypes: []string{string(corev1.ServiceTypeClusterIP)}, Hostnames: []string{"canary.invalid"},
 			IngressClasses: []string{"watertight-canary"}, EgressCIDRs: []string{},

@@ -18,27 +18,33 @@ const QuotaName = "watertight-budget"
 // defaultBudget bounds what a tenant does not ask for, so that no tenant is without a
 // budget: compute and storage of a small team, and the number of its objects.
 var defaultBudget = corev1.ResourceList{
-	"requests.cpu":                            resource.MustParse("4"),
-	"limits.cpu":                              resource.MustParse("8"),
-	"requests.memory":                         resource.MustParse("8Gi"),
-	"limits.memory":                           resource.MustParse("16Gi"),
-	"requests.ephemeral-storage":              resource.MustParse("20Gi"),
-	"limits.ephemeral-storage":                resource.MustParse("40Gi"),
-	"requests.storage":                        resource.MustParse("100Gi"),
-	"pods":                                    resource.MustParse("100"),
-	"services":                                resource.MustParse("50"),
-	"secrets":                                 resource.MustParse("200"),
-	"configmaps":                              resource.MustParse("200"),
-	"persistentvolumeclaims":                  resource.MustParse("50"),
-	"count/jobs.batch":                        resource.MustParse("200"),
-	"count/cronjobs.batch":                    resource.MustParse("50"),
-	"count/deployments.apps":                  resource.MustParse("100"),
-	"count/statefulsets.apps":                 resource.MustParse("50"),
-	"count/replicasets.apps":                  resource.MustParse("500"),
-	"count/ingresses.networking.k8s.io":       resource.MustParse("50"),
-	"count/networkpolicies.networking.k8s.io": resource.MustParse("300"),
-	"services.nodeports":                      resource.MustParse("0"),
-	"services.loadbalancers":                  resource.MustParse("0"),
+	"requests.cpu":                               resource.MustParse("4"),
+	"limits.cpu":                                 resource.MustParse("8"),
+	"requests.memory":                            resource.MustParse("8Gi"),
+	"limits.memory":                              resource.MustParse("16Gi"),
+	"requests.ephemeral-storage":                 resource.MustParse("20Gi"),
+	"limits.ephemeral-storage":                   resource.MustParse("40Gi"),
+	"requests.storage":                           resource.MustParse("100Gi"),
+	"pods":                                       resource.MustParse("100"),
+	"services":                                   resource.MustParse("50"),
+	"secrets":                                    resource.MustParse("200"),
+	"configmaps":                                 resource.MustParse("200"),
+	"persistentvolumeclaims":                     resource.MustParse("50"),
+	"count/jobs.batch":                           resource.MustParse("200"),
+	"count/cronjobs.batch":                       resource.MustParse("50"),
+	"count/deployments.apps":                     resource.MustParse("100"),
+	"count/statefulsets.apps":                    resource.MustParse("50"),
+	"count/replicasets.apps":                     resource.MustParse("500"),
+	"count/ingresses.networking.k8s.io":          resource.MustParse("50"),
+	"count/networkpolicies.networking.k8s.io":    resource.MustParse("300"),
+	"count/pods":                                 resource.MustParse("1k"), // those that have ended, too
+	"count/serviceaccounts":                      resource.MustParse("200"),
+	"count/daemonsets.apps":                      resource.MustParse("50"),
+	"count/controllerrevisions.apps":             resource.MustParse("1k"),
+	"count/horizontalpodautoscalers.autoscaling": resource.MustParse("100"),
+	"count/poddisruptionbudgets.policy":          resource.MustParse("100"),
+	"services.nodeports":                         resource.MustParse("0"),
+	"services.loadbalancers":                     resource.MustParse("0"),
 }
 
 // defaultContainer are the limits of a container that names none.
@@ -46,6 +52,13 @@ var defaultContainer = corev1.ResourceList{
 	corev1.ResourceCPU:              resource.MustParse("500m"),
 	corev1.ResourceMemory:           resource.MustParse("256Mi"),
 	corev1.ResourceEphemeralStorage: resource.MustParse("1Gi"),
+}
+
+// minContainer keeps limits of zero out, which mean no limit at all.
+var minContainer = corev1.ResourceList{
+	corev1.ResourceCPU:              resource.MustParse("1m"),
+	corev1.ResourceMemory:           resource.MustParse("1Mi"),
+	corev1.ResourceEphemeralStorage: resource.MustParse("1Mi"),
 }
 
 // Budget is what bounds the tenant: what it asks for and, for the rest, a default that
@@ -98,7 +111,7 @@ func containerLimits(c v1alpha1.CapacityClass) corev1.LimitRangeItem {
 	requests := maps.Clone(limits)
 	cpu := limits[corev1.ResourceCPU]
 	requests[corev1.ResourceCPU] = *resource.NewMilliQuantity(max(1, cpu.MilliValue()/4), resource.DecimalSI)
-	return corev1.LimitRangeItem{Type: corev1.LimitTypeContainer, Default: limits, DefaultRequest: requests}
+	return corev1.LimitRangeItem{Type: corev1.LimitTypeContainer, Min: maps.Clone(minContainer), Default: limits, DefaultRequest: requests}
 }
 
 func namespaceNames(t *v1alpha1.Tenant) []string {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"watertight.dev/watertight/api/v1alpha1"
 )
@@ -34,7 +35,7 @@ func reject(reason, field, format string, args ...any) *Rejected {
 // checks are asked in this order; the first that objects decides.
 var checks = []func(Input) *Rejected{
 	checkClass, checkSupported, checkVersion, checkNamespaces, checkRuntime, checkFloor,
-	checkBudget, checkFlowEnds, checkCIDRs, checkIngress,
+	checkBudget, checkFlowEnds, checkFlowLabels, checkCIDRs, checkIngress,
 }
 
 func check(in Input) error {
@@ -97,7 +98,11 @@ func checkNamespaces(in Input) *Rejected {
 		if len(host) > 63 {
 			return reject("NameTooLong", field, "the namespace would be called %q, which is longer than 63 characters; shorten it", host)
 		}
-		if owner := olderClaim(in, host); owner != "" {
+		if slices.Contains(in.Capabilities.PlatformNamespaces, host) {
+			return reject("NamespaceReserved", field,
+				"namespace %q is where a TenantClass says DNS or the ingress controllers live; choose another name", host)
+		}
+		if owner := claimant(in, host); owner != "" {
 			return reject("NamespaceConflict", field,
 				"namespace %q is claimed by tenant %q already; rename one of the two", host, owner)
 		}
@@ -105,16 +110,21 @@ func checkNamespaces(in Input) *Rejected {
 	return nil
 }
 
-// olderClaim is the tenant that claimed a namespace first: by age, then by name.
-func olderClaim(in Input, host string) string {
+// claimant is the other tenant that a namespace belongs to: the one whose record has it,
+// or, where nobody has it yet, the one that claimed it first, by age, then by name.
+func claimant(in Input, host string) string {
+	if slices.Contains(in.Tenant.Status.Namespaces, host) {
+		return ""
+	}
 	for _, p := range in.Peers {
-		if p.Name == in.Tenant.Name || !older(p, in.Tenant) {
+		if p.Name == in.Tenant.Name {
 			continue
 		}
-		for _, n := range p.Spec.Namespaces {
-			if v1alpha1.NamespaceName(p.Name, n.Name) == host {
-				return p.Name
-			}
+		claims := slices.ContainsFunc(p.Spec.Namespaces, func(n v1alpha1.TenantNamespace) bool {
+			return v1alpha1.NamespaceName(p.Name, n.Name) == host
+		})
+		if slices.Contains(p.Status.Namespaces, host) || claims && older(p, in.Tenant) {
+			return p.Name
 		}
 	}
 	return ""
@@ -216,11 +226,38 @@ func checkFlowEnds(in Input) *Rejected {
 	return nil
 }
 
-// neverReachable are addresses that no flow may name: cloud metadata, link-local and
-// loopback (ATT&CK T1552.005).
+// checkFlowLabels refuses labels that no pod can have: a policy with them is refused by the
+// API server.
+func checkFlowLabels(in Input) *Rejected {
+	for i, f := range in.Tenant.Spec.Network.Flows {
+		for j, e := range []v1alpha1.FlowEnd{f.From, f.To} {
+			if key, why := badLabel(e.Pods); why != "" {
+				return reject("FlowInvalid", fmt.Sprintf("spec.network.flows[%d].%s.pods", i, []string{"from", "to"}[j]),
+					"%.80q is no label: %s; correct it", key, why)
+			}
+		}
+	}
+	return nil
+}
+
+// badLabel is the first label that is none, and why.
+func badLabel(labels map[string]string) (key, why string) {
+	for _, k := range slices.Sorted(maps.Keys(labels)) {
+		if errs := append(validation.IsQualifiedName(k), validation.IsValidLabelValue(labels[k])...); len(errs) > 0 {
+			return k, errs[0]
+		}
+	}
+	return "", ""
+}
+
+// neverReachable are addresses that no flow may name (ATT&CK T1552.005): link-local and
+// loopback, IPv4 in disguise, and the clouds' metadata services: AWS and most others,
+// Azure, Alibaba, and those that answer on IPv6.
 var neverReachable = []netip.Prefix{
 	netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("127.0.0.0/8"),
-	netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("fd00:ec2::/64"), netip.MustParsePrefix("::1/128"),
+	netip.MustParsePrefix("168.63.129.16/32"), netip.MustParsePrefix("100.100.100.200/32"),
+	netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("::ffff:0:0/96"),
+	netip.MustParsePrefix("fd00:ec2::/64"), netip.MustParsePrefix("fd20:ce::/64"),
 }
 
 func checkCIDRs(in Input) *Rejected {

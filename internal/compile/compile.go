@@ -4,8 +4,11 @@
 package compile
 
 import (
+	"net/netip"
+	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -32,6 +35,8 @@ type Capabilities struct {
 	// DefaultPriorityClass is the name of the globalDefault PriorityClass, if any: the
 	// API server writes it into every pod that names none.
 	DefaultPriorityClass string `json:"defaultPriorityClass,omitempty"`
+	// PlatformNamespaces are where the classes say DNS and the ingress controllers live.
+	PlatformNamespaces []string `json:"platformNamespaces,omitempty"`
 	// ClusterCIDRs are the blocks of the cluster's own pods, Services and nodes. Some
 	// engines match pod addresses with ipBlock, so flows to wider blocks except them.
 	ClusterCIDRs []string `json:"clusterCIDRs,omitempty"`
@@ -108,4 +113,25 @@ func objectMeta(tenant, namespace, name string, enforces ...guarantee.ID) metav1
 // host is the cluster-wide name of one of the tenant's namespaces.
 func (b *builder) host(namespace string) string {
 	return v1alpha1.NamespaceName(b.Tenant.Name, namespace)
+}
+
+// PlatformNamespaces are the namespaces that a class takes for the platform's: a tenant's
+// namespace of that name would pass for DNS or the ingress controllers.
+func PlatformNamespaces(class *v1alpha1.TenantClass) []string {
+	var out []string
+	for _, p := range append(dns(class.Spec.Network), class.Spec.Network.IngressFrom...) {
+		out = append(out, p.Namespace)
+	}
+	return out
+}
+
+// NodeCIDRs are the blocks of a node's pods and its own addresses.
+func NodeCIDRs(n *corev1.Node) []string {
+	out := slices.Clone(n.Spec.PodCIDRs)
+	for _, a := range n.Status.Addresses {
+		if ip, err := netip.ParseAddr(a.Address); err == nil {
+			out = append(out, netip.PrefixFrom(ip, ip.BitLen()).String())
+		}
+	}
+	return out
 }

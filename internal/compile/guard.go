@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"watertight.dev/watertight/api/v1alpha1"
@@ -14,12 +15,14 @@ import (
 // addGuards adds the parameters of the admission policies to each namespace.
 func addGuards(b *builder) {
 	for _, n := range b.Tenant.Spec.Namespaces {
+		meta := b.meta(b.host(n.Name), v1alpha1.GuardName,
+			guarantee.NET2, guarantee.NET5, guarantee.KRN2, guarantee.KRN4, guarantee.KRN5,
+			guarantee.GPU2, guarantee.CAP3, guarantee.CAP5)
+		meta.Finalizers = []string{v1alpha1.GuardFinalizer}
 		b.add(&v1alpha1.Guard{
-			TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Guard"},
-			ObjectMeta: b.meta(b.host(n.Name), v1alpha1.GuardName,
-				guarantee.NET2, guarantee.NET5, guarantee.KRN2, guarantee.KRN4, guarantee.KRN5,
-				guarantee.GPU2, guarantee.CAP3, guarantee.CAP5),
-			Spec: b.guardSpec(n.Name),
+			TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Guard"},
+			ObjectMeta: meta,
+			Spec:       b.guardSpec(n.Name),
 		})
 	}
 }
@@ -28,6 +31,7 @@ func (b *builder) guardSpec(namespace string) v1alpha1.GuardSpec {
 	class := b.Class.Spec
 	spec := v1alpha1.GuardSpec{
 		Tenant:           b.Tenant.Name,
+		OwnerAccounts:    ownerAccounts(b.Tenant),
 		RuntimeClassName: RuntimeClassName(class.Kernel),
 		NodeSelector:     map[string]string{},
 		Tolerations:      append([]corev1.Toleration{}, class.Kernel.Nodes.Tolerations...),
@@ -62,7 +66,7 @@ func (b *builder) guardSpec(namespace string) v1alpha1.GuardSpec {
 func (b *builder) openCIDRs(namespace string) []string {
 	out := []string{}
 	for _, f := range b.Tenant.Spec.Network.Flows {
-		whole := len(f.Ports) == 0 && len(f.To.Except) == 0 && len(f.From.Pods) == 0
+		whole := len(f.Ports) == 0 && len(exceptCluster(b.Input, f.To)) == 0 && len(f.From.Pods) == 0
 		if f.From.Tenant == "" && f.From.Namespace == namespace && f.To.CIDR != "" && whole {
 			out = append(out, f.To.CIDR)
 		}
@@ -86,4 +90,15 @@ func sorted(in []string) []string {
 	out := append([]string{}, in...)
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// ownerAccounts are the usernames of the owners that are ServiceAccounts.
+func ownerAccounts(t *v1alpha1.Tenant) []string {
+	out := []string{}
+	for _, o := range t.Spec.Owners {
+		if o.Kind == rbacv1.ServiceAccountKind {
+			out = append(out, "system:serviceaccount:"+o.Namespace+":"+o.Name)
+		}
+	}
+	return sorted(out)
 }

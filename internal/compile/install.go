@@ -62,6 +62,9 @@ func canaryRules() []rbacv1.PolicyRule {
 			"persistentvolumeclaims", "serviceaccounts", "resourcequotas", "limitranges"}},
 		{APIGroups: []string{"discovery.k8s.io"}, Verbs: verbs, Resources: []string{"endpointslices"}},
 		{APIGroups: []string{"networking.k8s.io"}, Verbs: verbs, Resources: []string{"networkpolicies", "ingresses"}},
+		{APIGroups: []string{"policy"}, Verbs: verbs, Resources: []string{"poddisruptionbudgets"}},
+		{APIGroups: []string{"gateway.networking.k8s.io"}, Verbs: verbs, Resources: []string{"httproutes", "gateways"}},
+		{APIGroups: []string{"snapshot.storage.k8s.io"}, Verbs: verbs, Resources: []string{"volumesnapshots"}},
 		{APIGroups: []string{v1alpha1.GroupVersion.Group}, Verbs: verbs, Resources: []string{"guards"}},
 	}
 }
@@ -87,6 +90,7 @@ func operatorRules() []rbacv1.PolicyRule {
 		{APIGroups: []string{"admissionregistration.k8s.io"}, Resources: admissionResources, ResourceNames: guards, Verbs: []string{"patch", "update"}},
 		{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: readVerbs},
 		{APIGroups: []string{"node.k8s.io"}, Resources: []string{"runtimeclasses"}, Verbs: readVerbs},
+		{APIGroups: []string{"networking.k8s.io"}, Resources: []string{"servicecidrs"}, Verbs: readVerbs},
 		{APIGroups: []string{"scheduling.k8s.io"}, Resources: []string{"priorityclasses"}, Verbs: readVerbs},
 		{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"create", "patch", "list", "watch"}},
 		{APIGroups: []string{"events.k8s.io"}, Resources: []string{"events"}, Verbs: []string{"create", "patch"}},

@@ -153,9 +153,9 @@ func (b *builder) networkPolicy(namespace, name string, spec networkingv1.Networ
 
 func dns(n v1alpha1.NetworkClass) []v1alpha1.PeerSelector {
 	if len(n.DNS) == 0 {
-		return defaultDNS
+		return slices.Clone(defaultDNS)
 	}
-	return n.DNS
+	return slices.Clone(n.DNS)
 }
 
 func dnsPorts(n v1alpha1.NetworkClass) []networkingv1.NetworkPolicyPort {

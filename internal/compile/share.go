@@ -29,12 +29,20 @@ func (b *builder) shared(mine v1alpha1.Flow) []link {
 	peer := b.Peers[i]
 	var out []link
 	for _, theirs := range peer.Spec.Network.Flows {
-		if j, ok := b.join(mine, theirs, peer, outbound); ok {
+		if j, ok := b.join(mine, theirs, peer, outbound); ok && len(out) < maxJoined {
 			out = append(out, j)
 		}
 	}
 	return out
 }
+
+// maxJoined bounds how many of a partner's halves one of ours is joined with, and
+// maxPorts how many ranges a joined half has, so that a partner cannot grow our policies
+// past what the API server stores. What is left out stays closed.
+const (
+	maxJoined = 16
+	maxPorts  = 64
+)
 
 // join is the intersection of two halves, seen from this tenant.
 func (b *builder) join(mine, theirs v1alpha1.Flow, peer *v1alpha1.Tenant, outbound bool) (link, bool) {
@@ -47,6 +55,12 @@ func (b *builder) join(mine, theirs v1alpha1.Flow, peer *v1alpha1.Tenant, outbou
 	// Their near end is theirs, their far end names this tenant.
 	if theirNear.Tenant != "" || theirNear.Namespace == "" || theirFar.Tenant != b.Tenant.Name {
 		return link{}, false
+	}
+	// What their half says goes into our policies: labels that are none would stop them.
+	for _, labels := range []map[string]string{theirNear.Pods, theirFar.Pods} {
+		if _, why := badLabel(labels); why != "" {
+			return link{}, false
+		}
 	}
 	if far.Namespace != "" && far.Namespace != theirNear.Namespace ||
 		theirFar.Namespace != "" && theirFar.Namespace != near.Namespace ||
@@ -105,7 +119,7 @@ func intersectPorts(a, b []v1alpha1.FlowPort) ([]v1alpha1.FlowPort, bool) {
 			}
 		}
 	}
-	return out, len(out) > 0
+	return out, len(out) > 0 && len(out) <= maxPorts
 }
 
 func last(p v1alpha1.FlowPort) int32 {

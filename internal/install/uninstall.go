@@ -49,7 +49,12 @@ func Uninstall(ctx context.Context, o Options) error {
 	for _, crd := range crds {
 		objects = append(objects, crd)
 	}
-	for _, object := range objects {
+	for i, object := range objects {
+		if i == len(guards) { // the guards are gone, so that Guards can be let go
+			if err := releaseGuards(ctx, w.Client); err != nil {
+				return err
+			}
+		}
 		err := w.Client.Delete(ctx, object, client.PropagationPolicy(metav1.DeletePropagationBackground))
 		if client.IgnoreNotFound(err) != nil && !meta.IsNoMatchError(err) {
 			return fmt.Errorf("delete %T %s: %w", object, object.GetName(), err)
@@ -87,4 +92,25 @@ func reversed(objects []compile.Object) []compile.Object {
 	out := slices.Clone(objects)
 	slices.Reverse(out)
 	return out
+}
+
+// releaseGuards takes the finalizers off the Guards in retained namespaces, since nobody is
+// left who would.
+func releaseGuards(ctx context.Context, c client.Client) error {
+	var list v1alpha1.GuardList
+	if err := c.List(ctx, &list); err != nil {
+		if meta.IsNoMatchError(err) {
+			return nil
+		}
+		return fmt.Errorf("list guards: %w", err)
+	}
+	for i := range list.Items {
+		guard := &list.Items[i]
+		before := guard.DeepCopy()
+		guard.Finalizers = nil
+		if err := c.Patch(ctx, guard, client.MergeFrom(before)); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("release guard %s/%s: %w", guard.Namespace, guard.Name, err)
+		}
+	}
+	return nil
 }

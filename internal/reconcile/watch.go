@@ -149,7 +149,7 @@ var notUpdated = predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { retu
 var otherCIDRs = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	before, ok1 := e.ObjectOld.(*corev1.Node)
 	after, ok2 := e.ObjectNew.(*corev1.Node)
-	return ok1 && ok2 && !slices.Equal(before.Spec.PodCIDRs, after.Spec.PodCIDRs)
+	return ok1 && ok2 && !slices.Equal(compile.NodeCIDRs(before), compile.NodeCIDRs(after))
 }}
 
 // refusals are the events of workload controllers that could not create a pod.
@@ -157,7 +157,7 @@ func refusals() cache.ByObject {
 	return cache.ByObject{Field: fields.OneTermEqualSelector("reason", "FailedCreate")}
 }
 
-// onlyCIDRs keeps of a node its name and pod addresses.
+// onlyCIDRs keeps of a node its name and addresses.
 func onlyCIDRs(o any) (any, error) {
 	n, ok := o.(*corev1.Node)
 	if !ok {
@@ -166,6 +166,7 @@ func onlyCIDRs(o any) (any, error) {
 	return &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: n.Name, UID: n.UID, ResourceVersion: n.ResourceVersion},
 		Spec:       corev1.NodeSpec{PodCIDRs: n.Spec.PodCIDRs},
+		Status:     corev1.NodeStatus{Addresses: n.Status.Addresses},
 	}, nil
 }
 

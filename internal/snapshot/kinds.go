@@ -100,6 +100,7 @@ func coreKinds() []Kind {
 		kindOf(net, [2]string{"Ingress", "ingresses"}, namespaced, func(s *Snapshot) *[]*networkingv1.Ingress { return &s.Ingresses }),
 		kindOf(core, [2]string{"Endpoints", "endpoints"}, namespaced, func(s *Snapshot) *[]*corev1.Endpoints { return &s.Endpoints }), //nolint:staticcheck // see Snapshot
 		kindOf(disco, [2]string{"EndpointSlice", "endpointslices"}, namespaced, func(s *Snapshot) *[]*discoveryv1.EndpointSlice { return &s.EndpointSlices }),
+		kindOf(net, [2]string{"ServiceCIDR", "servicecidrs"}, cluster, func(s *Snapshot) *[]*networkingv1.ServiceCIDR { return &s.ServiceCIDRs }),
 		kindOf(core, [2]string{"PersistentVolume", "persistentvolumes"}, cluster, func(s *Snapshot) *[]*corev1.PersistentVolume { return &s.PersistentVolumes }),
 		kindOf(core, [2]string{"PersistentVolumeClaim", "persistentvolumeclaims"}, namespaced, func(s *Snapshot) *[]*corev1.PersistentVolumeClaim { return &s.PersistentVolumeClaims }),
 	}

@@ -33,6 +33,7 @@ type Snapshot struct {
 	LimitRanges     []*corev1.LimitRange
 	NetworkPolicies []*networkingv1.NetworkPolicy
 	Ingresses       []*networkingv1.Ingress
+	ServiceCIDRs    []*networkingv1.ServiceCIDR
 
 	Roles               []*rbacv1.Role
 	ClusterRoles        []*rbacv1.ClusterRole

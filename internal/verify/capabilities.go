@@ -34,10 +34,18 @@ func CapabilitiesOf(s *snapshot.Snapshot) compile.Capabilities {
 		}
 	}
 	for _, n := range s.Nodes {
-		c.ClusterCIDRs = append(c.ClusterCIDRs, n.Spec.PodCIDRs...)
+		c.ClusterCIDRs = append(c.ClusterCIDRs, compile.NodeCIDRs(n)...)
 	}
-	slices.Sort(c.ClusterCIDRs)
-	c.ClusterCIDRs = slices.Compact(c.ClusterCIDRs)
+	for _, r := range s.ServiceCIDRs {
+		c.ClusterCIDRs = append(c.ClusterCIDRs, r.Spec.CIDRs...)
+	}
+	for _, class := range s.TenantClasses {
+		c.PlatformNamespaces = append(c.PlatformNamespaces, compile.PlatformNamespaces(class)...)
+	}
+	for _, list := range []*[]string{&c.ClusterCIDRs, &c.PlatformNamespaces} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
 	return c
 }
 

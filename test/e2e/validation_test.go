@@ -54,7 +54,7 @@ func TestValidation(t *testing.T) {
 		{"a hostname that is none", `{kind: TenantClass, metadata: {name: val}, spec: {network: {hostnames: ["*"]}}}`, "spec.network.hostnames[0]"},
 		{"an egress block that is none", `{kind: TenantClass, metadata: {name: val}, spec: {network: {egressCIDRs: ["everywhere"]}}}`, "must be CIDRs"},
 		{"a registry with an upper case letter", `{kind: TenantClass, metadata: {name: val}, spec: {kernel: {registries: ["Ghcr.io/x"]}}}`, "spec.kernel.registries[0]"},
-		{"a second Guard", `{kind: Guard, metadata: {name: mine, namespace: default}, spec: {tenant: x, runtimeClassName: "", nodeSelector: {}, tolerations: [], registries: [], priorityClasses: [], storageClasses: [], serviceTypes: [], hostnames: [], ingressClasses: [], egressCIDRs: []}}`, "must be watertight"},
+		{"a second Guard", `{kind: Guard, metadata: {name: mine, namespace: default}, spec: {tenant: x, ownerAccounts: [], runtimeClassName: "", nodeSelector: {}, tolerations: [], registries: [], priorityClasses: [], storageClasses: [], serviceTypes: [], hostnames: [], ingressClasses: [], egressCIDRs: []}}`, "must be watertight"},
 	} {
 		t.Run(r.name, func(t *testing.T) {
 			u := &unstructured.Unstructured{Object: *parse[map[string]any](t, r.manifest)}

@@ -9,11 +9,13 @@ import (
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	nodev1 "k8s.io/api/node/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"watertight.dev/watertight/api/v1alpha1"
 	"watertight.dev/watertight/internal/compile"
 )
 
@@ -29,8 +31,14 @@ func Read(ctx context.Context, c client.Client) (compile.Capabilities, error) {
 	var runtimes nodev1.RuntimeClassList
 	var priorities schedulingv1.PriorityClassList
 	var nodes corev1.NodeList
-	for _, list := range []client.ObjectList{&runtimes, &priorities, &nodes} {
-		if err := c.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+	var classes v1alpha1.TenantClassList
+	var services networkingv1.ServiceCIDRList
+	for _, list := range []client.ObjectList{&runtimes, &priorities, &nodes, &classes, &services} {
+		err := c.List(ctx, list, client.UnsafeDisableDeepCopy)
+		if meta.IsNoMatchError(err) {
+			continue // below 1.33 there are no ServiceCIDRs
+		}
+		if err != nil {
 			return out, fmt.Errorf("list %T: %w", list, err)
 		}
 	}
@@ -43,10 +51,17 @@ func Read(ctx context.Context, c client.Client) (compile.Capabilities, error) {
 		}
 	}
 	for i := range nodes.Items {
-		out.ClusterCIDRs = append(out.ClusterCIDRs, nodes.Items[i].Spec.PodCIDRs...)
+		out.ClusterCIDRs = append(out.ClusterCIDRs, compile.NodeCIDRs(&nodes.Items[i])...)
 	}
-	slices.Sort(out.RuntimeClasses)
-	slices.Sort(out.ClusterCIDRs)
-	out.ClusterCIDRs = slices.Compact(out.ClusterCIDRs)
+	for i := range services.Items {
+		out.ClusterCIDRs = append(out.ClusterCIDRs, services.Items[i].Spec.CIDRs...)
+	}
+	for i := range classes.Items {
+		out.PlatformNamespaces = append(out.PlatformNamespaces, compile.PlatformNamespaces(&classes.Items[i])...)
+	}
+	for _, list := range []*[]string{&out.RuntimeClasses, &out.ClusterCIDRs, &out.PlatformNamespaces} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
 	return out, nil
 }

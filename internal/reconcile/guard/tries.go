@@ -8,12 +8,14 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"watertight.dev/watertight/internal/compile"
@@ -46,6 +48,10 @@ var tries = []try{
 	{"watertight-storage", create(volumeClaim())},
 	{"watertight-snapshots", createOther("snapshot.storage.k8s.io/v1", "VolumeSnapshot")},
 	{"watertight-secrets", create(legacyToken())},
+	{"watertight-disruption", create(&policyv1.PodDisruptionBudget{ObjectMeta: named("canary"), Spec: policyv1.PodDisruptionBudgetSpec{
+		MaxUnavailable: &intstr.IntOrString{}, Selector: &metav1.LabelSelector{}}})},
+	{"watertight-finalizers", create(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
+		Namespace: compile.CanaryNamespace, Name: "canary", Finalizers: []string{"canary.invalid/never"}}})},
 }
 
 // check makes every try and returns what is wrong: a guard that did not refuse, or an

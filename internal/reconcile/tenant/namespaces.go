@@ -81,8 +81,11 @@ func (r *Reconciler) adopt(ctx context.Context, st *state, ns, found *corev1.Nam
 			message: fmt.Sprintf("%s.name: namespace %q exists already and was not made for this tenant; "+
 				"set %s.adopt to true to take it over, or choose another name", field, ns.Name, field)}
 	}
-	if err := r.auditAdoption(ctx, ns.Name, field); err != nil {
-		return err
+	// A namespace with our labels was guarded all along: only the operator writes them.
+	if owner == "" {
+		if err := r.auditAdoption(ctx, ns.Name, field); err != nil {
+			return err
+		}
 	}
 	if _, err := r.Writer.Apply(ctx, ns, nil); err != nil {
 		return err
@@ -92,7 +95,8 @@ func (r *Reconciler) adopt(ctx context.Context, st *state, ns, found *corev1.Nam
 }
 
 // auditAdoption refuses a namespace that holds what the guards would have refused, since
-// policies are not retroactive: grants to others and running pods.
+// policies are not retroactive: grants to others, running pods, ways in. Labels on them
+// count for nothing; whoever had the namespace could write them.
 func (r *Reconciler) auditAdoption(ctx context.Context, namespace, field string) error {
 	var found []string
 	for _, q := range adoptionQuestions() {
