@@ -55,6 +55,9 @@ func TestAttack(t *testing.T) {
 	asOperator := rest.CopyConfig(config)
 	asOperator.Impersonate = rest.ImpersonationConfig{UserName: v1alpha1.OperatorUser}
 	intruder := must(client.New(asOperator, client.Options{Scheme: scheme()}))
+	asCloud := rest.CopyConfig(config)
+	asCloud.Impersonate = rest.ImpersonationConfig{UserName: "system:serviceaccount:kube-system:cloud", Groups: []string{"watertight:cluster-admins"}}
+	cloud := must(client.New(asCloud, client.Options{Scheme: scheme()}))
 	for _, r := range ownerAttacks() {
 		t.Run("an owner creates "+r.name, func(t *testing.T) { r.try(t, o) })
 	}
@@ -63,7 +66,7 @@ func TestAttack(t *testing.T) {
 	t.Run("another namespace's backend in a route", func(t *testing.T) { routeToNeighbour(t, c, intruder) })
 	t.Run("workloads that outlive their tenant", func(t *testing.T) { hiddenWorkload(t, c, owner(t, config, "att2")) })
 	t.Run("a claim whose class was withdrawn", func(t *testing.T) { withdrawnClass(t, c) })
-	t.Run("a finalizer that outlives the Guard", func(t *testing.T) { lateFinalizer(t, c) })
+	t.Run("a finalizer that outlives the Guard", func(t *testing.T) { lateFinalizer(t, c, cloud) })
 	t.Run("an adoption", func(t *testing.T) { adoptions(t, c) })
 	t.Run("the ingress controllers' namespace", func(t *testing.T) { edgeNamespace(t, c) })
 	t.Run("a running tenant's namespace", func(t *testing.T) { takenName(t, c) })
@@ -333,12 +336,12 @@ func short(t *testing.T, check func() error) {
 
 // lateFinalizer takes a finalizer off a Service, as a load balancer's controller does, when
 // its namespace is being deleted and everything else in it is gone.
-func lateFinalizer(t *testing.T, c client.Client) {
+func lateFinalizer(t *testing.T, c, cloud client.Client) {
 	mustCreate(t, c, attackTenant(t, "att3", "deletionPolicy: Delete, namespaces: [{name: a}]"))
 	eventually(t, ready(c, t, "att3"))
 	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "att3-a", Name: "late", Finalizers: []string{"service.kubernetes.io/load-balancer-cleanup"}},
 		Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}}
-	mustCreate(t, c, service)
+	mustCreate(t, cloud, service)
 	if err := c.Delete(t.Context(), tenantNamed("att3")); err != nil {
 		t.Fatal(err)
 	}

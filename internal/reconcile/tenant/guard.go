@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -68,8 +69,8 @@ func (r *Reconciler) leftIn(ctx context.Context, namespace string) (int, error) 
 	left := 0
 	for _, kind := range guarded() {
 		n, err := r.count(ctx, listOf(kind.GroupVersion().String(), kind.Kind), namespace)
-		if meta.IsNoMatchError(err) {
-			continue
+		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+			continue // the kind is not served, or no longer
 		}
 		if err != nil {
 			return 0, fmt.Errorf("count %s in %s: %w", kind.Kind, namespace, err)
