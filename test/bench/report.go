@@ -113,7 +113,7 @@ func (s atRest) rows(b *bench) []row {
 	}
 }
 
-// timed is two rows about one wait; the aim is on the slowest that is told.
+// timed is a row about a wait; the aim is on the slowest that is told.
 func timed(what string, samples []time.Duration, aim time.Duration) row {
 	middle, slow := quantile(samples, 0.5), quantile(samples, 0.99)
 	return row{
