@@ -100,7 +100,7 @@ func New(config *rest.Config, o Options) (manager.Manager, error) {
 		metrics.Registry.MustRegister(meters)
 	}
 	reconciler := &tenant.Reconciler{
-		Writer: writer, Live: m.GetAPIReader(), Capabilities: capabilities, GuardsInForce: keeper.InForce,
+		Writer: writer, Live: m.GetAPIReader(), Capabilities: capabilities, GuardsTried: keeper.Tried, GuardsInForce: keeper.InForce,
 		Verdict: verifier.Of, Verify: verifier.Ask,
 		Repaired: func(kind string) { meters.repaired.WithLabelValues(kind).Inc() },
 		Recorder: m.GetEventRecorder("watertight"),

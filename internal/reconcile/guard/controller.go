@@ -41,6 +41,8 @@ type Keeper struct {
 	Changed func()
 
 	mu    sync.Mutex
+	tried bool
+	told  bool // somebody was told since they were tried
 	ok    bool
 	why   string
 	token string
@@ -60,6 +62,14 @@ func Managed() []client.ObjectList {
 		&admissionv1.ValidatingAdmissionPolicyList{}, &admissionv1.ValidatingAdmissionPolicyBindingList{},
 		&admissionv1.MutatingAdmissionPolicyList{}, &admissionv1.MutatingAdmissionPolicyBindingList{},
 	}
+}
+
+// Tried says whether the guards were tried at all since this process began: until then
+// there is nothing to tell anybody.
+func (k *Keeper) Tried() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.tried
 }
 
 // InForce says whether every guard was seen to refuse since it was last written, and if
@@ -86,16 +96,25 @@ func (k *Keeper) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.
 	}
 	for _, o := range append(guards, compile.Canary()...) {
 		if err := k.apply(ctx, o); err != nil {
+			k.markTried()
 			k.tell(ctx, false, err.Error())
 			return reconcile.Result{}, err
 		}
 	}
-	if err := k.try(ctx); err != nil {
+	err = k.try(ctx)
+	k.markTried()
+	if err != nil {
 		k.tell(ctx, false, err.Error())
 		return reconcile.Result{RequeueAfter: retry}, nil
 	}
 	k.tell(ctx, true, "every guard was seen to refuse")
 	return reconcile.Result{RequeueAfter: recheck}, k.removeObsolete(ctx, guards, capabilities)
+}
+
+func (k *Keeper) markTried() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.tried = true
 }
 
 func (k *Keeper) apply(ctx context.Context, desired compile.Object) error {
@@ -137,7 +156,8 @@ func blank(scheme *runtime.Scheme, like compile.Object) (client.Object, error) {
 // tell gives InForce a new answer, and the log a new reason.
 func (k *Keeper) tell(ctx context.Context, ok bool, why string) {
 	k.mu.Lock()
-	changed, news := k.ok != ok, k.why != why
+	changed, news := k.ok != ok || k.tried != k.told, k.why != why
+	k.told = k.tried
 	k.ok, k.why = ok, why
 	k.mu.Unlock()
 	if news {

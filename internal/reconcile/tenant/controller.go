@@ -27,6 +27,8 @@ type Reconciler struct {
 	Live client.Reader
 	// Capabilities says what the cluster offers now.
 	Capabilities func(context.Context) (compile.Capabilities, error)
+	// GuardsTried says whether it is known yet if they are in force.
+	GuardsTried func() bool
 	// GuardsInForce says whether the guards were seen to refuse, and if not, why.
 	GuardsInForce func() (bool, string)
 	// Verdict is the last verification of a tenant in a generation, if there was one.
@@ -93,6 +95,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	list := steps
 	if !st.tenant.DeletionTimestamp.IsZero() {
 		list = teardown
+	} else if !r.GuardsTried() {
+		return reconcile.Result{}, nil // every tenant is looked at once they were
 	}
 	for _, s := range list {
 		if err = s.run(r, ctx, st); err != nil {

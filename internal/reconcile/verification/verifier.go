@@ -6,6 +6,7 @@ package verification
 import (
 	"context"
 	"maps"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -23,8 +24,8 @@ type Verdict struct {
 	At time.Time
 }
 
-// Verifier verifies in the background: soon after it is asked to, at most a tenth of the
-// time, and every half hour in any case. It writes nothing to the cluster.
+// Verifier verifies in the background: soon after it is asked to, where that takes long
+// at most a tenth of the time, and every half hour in any case. It writes nothing to the cluster.
 type Verifier struct {
 	// Verify looks at the cluster; the verdicts' At is not set.
 	Verify func(context.Context) (map[string]Verdict, error)
@@ -40,7 +41,8 @@ type Verifier struct {
 const (
 	gather   = 100 * time.Millisecond // requests this close together are one
 	interval = 30 * time.Minute       // between verifications that nobody asked for
-	idle     = 9                      // times the length of a verification before the next
+	brief    = 500 * time.Millisecond // a verification that may follow the last at once
+	idle     = 9                      // times the length of a longer one before the next
 )
 
 func (v *Verifier) init() {
@@ -89,7 +91,10 @@ func (v *Verifier) Start(ctx context.Context) error {
 		if err == nil {
 			v.keep(verdicts)
 		}
-		pause(ctx, idle*time.Since(began))
+		if took := time.Since(began); took > brief {
+			pause(ctx, idle*took)
+			debug.FreeOSMemory() // the picture of a large cluster is the most there ever is
+		}
 		timer.Reset(interval)
 	}
 }
