@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"log/slog"
+	"os"
+	"runtime/debug"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
@@ -31,6 +33,9 @@ once the guards were seen to refuse.`,
 			logger := logr.FromSlogHandler(slog.NewJSONHandler(e.err, &slog.HandlerOptions{Level: level}))
 			ctrl.SetLogger(logger)
 			klog.SetLogger(logger)
+			if os.Getenv("GOGC") == "" {
+				debug.SetGCPercent(50) // the cache is large and long-lived: a little time for a lot of memory
+			}
 			config, err := operatorConfig(&c)
 			if err != nil {
 				return err

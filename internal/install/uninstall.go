@@ -8,15 +8,21 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"watertight.dev/watertight/api/v1alpha1"
 	"watertight.dev/watertight/internal/compile"
 )
 
-const pollEvery = 100 * time.Millisecond
+// How often something is looked at again, and how long a deleted policy may still refuse.
+const (
+	pollEvery = 100 * time.Millisecond
+	forgetful = 15 * time.Second
+)
 
 // Uninstall removes Watertight. It refuses while there are tenants, whose isolation would
 // go with it; retained namespaces stay, without guards.
@@ -55,12 +61,31 @@ func Uninstall(ctx context.Context, o Options) error {
 				return err
 			}
 		}
-		err := w.Client.Delete(ctx, object, client.PropagationPolicy(metav1.DeletePropagationBackground))
-		if client.IgnoreNotFound(err) != nil && !meta.IsNoMatchError(err) {
-			return fmt.Errorf("delete %T %s: %w", object, object.GetName(), err)
+		if err := remove(ctx, w.Client, object); err != nil {
+			return err
 		}
 	}
 	o.Progress("guards, canary, operator's identity and custom resource definitions removed")
+	return nil
+}
+
+// remove deletes an object, and tries again for a while where a guard refuses: the API
+// server forgets a policy some moments after it is deleted.
+func remove(ctx context.Context, c client.Client, object client.Object) error {
+	var last error
+	err := wait.PollUntilContextTimeout(ctx, pollEvery, forgetful, true, func(ctx context.Context) (bool, error) {
+		last = c.Delete(ctx, object, client.PropagationPolicy(metav1.DeletePropagationBackground))
+		if apierrors.IsForbidden(last) && strings.Contains(last.Error(), "'watertight-") {
+			return false, nil
+		}
+		return true, nil
+	})
+	if err != nil && last == nil {
+		last = err
+	}
+	if client.IgnoreNotFound(last) != nil && !meta.IsNoMatchError(last) {
+		return fmt.Errorf("delete %T %s (is an operator still running?): %w", object, object.GetName(), last)
+	}
 	return nil
 }
 

@@ -51,7 +51,11 @@ func Run(ctx context.Context, in Input) (Report, error) {
 		if in.Observe != nil {
 			s.observed, s.notObserved = in.Observe(ctx, s.tenant.Name)
 		}
-		report.Tenants = append(report.Tenants, v.tenant(s))
+		if one := v.tenant(s); in.Each != nil {
+			in.Each(one)
+		} else {
+			report.Tenants = append(report.Tenants, one)
+		}
 	}
 	report.Verdict = worst(report.Tenants, func(t TenantReport) guarantee.Verdict { return t.Verdict })
 	return report, nil

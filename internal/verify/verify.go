@@ -29,6 +29,9 @@ type Input struct {
 	Observe func(ctx context.Context, tenant string) ([]guarantee.Finding, error)
 	// Tenants restricts the report; empty: all of them.
 	Tenants []string
+	// Each is given every tenant's report as soon as it is made, instead of keeping them
+	// all in the Report: what a large cluster's operator needs of them is little.
+	Each func(TenantReport)
 	// Notes go into the report, before its own.
 	Notes []string
 }

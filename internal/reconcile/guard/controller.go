@@ -181,7 +181,18 @@ func (k *Keeper) try(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("connect as the canary: %w", err)
 	}
+	if err := check(ctx, c); err != nil || k.held() {
+		return err
+	}
+	// The API server takes up policies one by one: one that came into force after its turn
+	// may stand in the way of another's try.
 	return check(ctx, c)
+}
+
+func (k *Keeper) held() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.ok
 }
 
 // credential is a token of the canary that is good for a while.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -32,7 +33,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, st *state, outcome error) 
 	status.Namespaces = st.record()
 	st.setPhase(outcome)
 	r.setVerdict(st, outcome)
-	if equality.Semantic.DeepEqual(before.Status, *status) {
+	if equality.Semantic.DeepEqual(before.Status, *status) || passing(before, outcome) {
 		return nil
 	}
 	err := r.Writer.Status().Patch(ctx, st.tenant, client.MergeFrom(before), client.FieldOwner(v1alpha1.ManagedBy))
@@ -41,6 +42,17 @@ func (r *Reconciler) writeStatus(ctx context.Context, st *state, outcome error) 
 	}
 	return nil
 }
+
+// passing says whether an outcome is not worth a write: a new tenant whose quotas are being
+// counted is ready in a moment. If it is not, the next look tells.
+func passing(before *v1alpha1.Tenant, outcome error) bool {
+	s := (*stop)(nil)
+	return errors.As(outcome, &s) && s.reason == reasonQuota && len(before.Status.Conditions) == 0 &&
+		time.Since(before.CreationTimestamp.Time) < patience
+}
+
+// patience is how long a new tenant may take before its status says what it waits for.
+const patience = 10 * time.Second
 
 // setVerdict tells the last verification, and asks for one where something was written
 // since or none has seen this generation.

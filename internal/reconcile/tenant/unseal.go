@@ -13,6 +13,9 @@ import (
 	"watertight.dev/watertight/internal/compile"
 )
 
+// reasonQuota is why a tenant waits for the quota controller.
+const reasonQuota = "QuotaNotEnforced"
+
 // unseal lets pods into the namespaces whose bounds admission enforces. A seal once
 // lifted stays lifted; a namespace that is added later has its own.
 func (r *Reconciler) unseal(ctx context.Context, st *state) error {
@@ -37,7 +40,7 @@ func (r *Reconciler) unseal(ctx context.Context, st *state) error {
 	}
 	st.unsealed = waiting == "" && !st.stale
 	if waiting != "" {
-		return &stop{reason: "QuotaNotEnforced", again: pollDelay,
+		return &stop{reason: reasonQuota, again: pollDelay,
 			message: fmt.Sprintf("the quota controller has not counted namespace %q yet", waiting)}
 	}
 	return nil

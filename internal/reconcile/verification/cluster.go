@@ -20,19 +20,19 @@ func Cluster(config *rest.Config, analyzers []analyze.Analyzer) func(context.Con
 		if err != nil {
 			return nil, err
 		}
-		report, err := verify.Run(ctx, verify.Input{
+		out := map[string]Verdict{}
+		_, err = verify.Run(ctx, verify.Input{
 			Source: "cluster " + config.Host, Snapshot: picture, Analyzers: analyzers, Capabilities: verify.CapabilitiesOf(picture),
+			Each: func(t verify.TenantReport) {
+				holds, broken, unknown := t.Counts()
+				out[t.Tenant] = Verdict{
+					GuaranteeCount: v1alpha1.GuaranteeCount{Holds: int32(holds), Broken: int32(broken), Unknown: int32(unknown)},
+					Generation:     picture.Tenant(t.Tenant).Generation,
+				}
+			},
 		})
 		if err != nil {
 			return nil, err
-		}
-		out := map[string]Verdict{}
-		for _, t := range report.Tenants {
-			holds, broken, unknown := t.Counts()
-			out[t.Tenant] = Verdict{
-				GuaranteeCount: v1alpha1.GuaranteeCount{Holds: int32(holds), Broken: int32(broken), Unknown: int32(unknown)},
-				Generation:     picture.Tenant(t.Tenant).Generation,
-			}
 		}
 		return out, nil
 	}

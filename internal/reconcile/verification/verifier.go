@@ -40,6 +40,7 @@ type Verifier struct {
 
 const (
 	gather   = 100 * time.Millisecond // requests this close together are one
+	patience = 20 * time.Second       // how long a verification waits for requests to cease
 	interval = 30 * time.Minute       // between verifications that nobody asked for
 	brief    = 500 * time.Millisecond // a verification that may follow the last at once
 	idle     = 9                      // times the length of a longer one before the next
@@ -82,7 +83,7 @@ func (v *Verifier) Start(ctx context.Context) error {
 		case <-v.ask:
 		case <-timer.C:
 		}
-		pause(ctx, gather)
+		v.await(ctx)
 		began := time.Now()
 		verdicts, err := v.Verify(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -96,6 +97,26 @@ func (v *Verifier) Start(ctx context.Context) error {
 			debug.FreeOSMemory() // the picture of a large cluster is the most there ever is
 		}
 		timer.Reset(interval)
+	}
+}
+
+// await waits until nobody asks any more, as long as its patience lasts: while many tenants
+// are brought up, each would be verified for nothing.
+func (v *Verifier) await(ctx context.Context) {
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	quiet := time.NewTimer(gather)
+	defer quiet.Stop()
+	for {
+		select {
+		case <-v.ask:
+			quiet.Reset(gather)
+			continue
+		case <-quiet.C:
+		case <-deadline.C:
+		case <-ctx.Done():
+		}
+		return
 	}
 }
 
