@@ -8,6 +8,10 @@ MADE    := api/v1alpha1/zz_generated.deepcopy.go config/crd/*.yaml
 # build cache. A checkout of another user's needs -buildvcs=false.
 export GOFLAGS = -trimpath -buildvcs=false
 export CGO_ENABLED = 0
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
+# What go build -v says, as a count; other lines are passed on.
+COUNT = awk '/^[A-Za-z0-9._\/-]+$$/ {n++; printf "\r  %d packages compiled", n; fflush(); next} {print} END {if (n) print ""}'
 
 .PHONY: help build demo test test-short lint generate check-generated engine modules bench clean
 
@@ -15,7 +19,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 build: ## build bin/watertight
-	$(GO) build -ldflags "-X watertight.dev/watertight/internal/cli.version=$(VERSION)" -o bin/watertight ./cmd/watertight
+	@echo "building bin/watertight (minutes the first time)"
+	@$(GO) build -v -ldflags "-X watertight.dev/watertight/internal/cli.version=$(VERSION)" -o bin/watertight ./cmd/watertight 2>&1 | $(COUNT)
 
 demo: build ## show the main job from end to end (DEMO=--clean removes the cluster afterwards)
 	bin/watertight demo $(DEMO)
@@ -28,7 +33,8 @@ test-short: lint ## run the tests that need no control plane of more than second
 
 lint: ## gofmt and go vet
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
-	$(GO) vet ./...
+	@echo "go vet (compiles everything the first time: minutes)"
+	@$(GO) vet ./...
 
 generate: ## make again what is generated from the API types
 	$(GO) generate ./...
