@@ -31,11 +31,15 @@ func Up(ctx context.Context, opts Options, supervisor []string, report func(Stat
 	}
 	d := dir(opts.StateDir)
 	lock, err := prepareUp(d, opts)
-	if errors.Is(err, errLocked) {
-		if err := attach(ctx, d, report); err != nil {
-			return err
+	for tries := 0; errors.Is(err, errLocked); tries++ {
+		attached := attach(ctx, d, report)
+		if attached == nil {
+			return publish(ctx, opts)
 		}
-		return publish(ctx, opts)
+		if !errors.As(attached, new(*supervisorEnded)) || tries == maxAttached {
+			return attached
+		}
+		lock, err = prepareUp(d, opts) // it was dying, not running: start anew
 	}
 	if err != nil {
 		return err
@@ -165,7 +169,7 @@ func follow(ctx context.Context, d dir, report func(Status), ended <-chan struct
 		case gone && status.Phase == Stopped:
 			return errors.New("the cluster was stopped while it started")
 		case gone:
-			return fmt.Errorf("the supervisor ended; the last lines of %s:\n%s", d.log("supervisor"), indent(logTail(d.log("supervisor"), 0)))
+			return &supervisorEnded{log: d.log("supervisor")}
 		}
 		select {
 		case <-ctx.Done():
@@ -175,6 +179,16 @@ func follow(ctx context.Context, d dir, report func(Status), ended <-chan struct
 		case <-time.After(statusEvery):
 		}
 	}
+}
+
+// maxAttached is how often up starts anew instead of a supervisor that died under it.
+const maxAttached = 3
+
+// supervisorEnded says that a supervisor went without saying why.
+type supervisorEnded struct{ log string }
+
+func (s *supervisorEnded) Error() string {
+	return fmt.Sprintf("the supervisor ended; the last lines of %s:\n%s", s.log, indent(logTail(s.log, 0)))
 }
 
 // publish makes sure that the API answers and gives the user's kubeconfig the context.
