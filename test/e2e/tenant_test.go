@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -92,6 +93,17 @@ func TestTenantBecomesReady(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	t.Run("the status says that it is not sealed", func(t *testing.T) {
+		var stored unstructured.Unstructured
+		stored.SetAPIVersion(v1alpha1.GroupVersion.String())
+		stored.SetKind("Tenant")
+		if err := c.Get(t.Context(), client.ObjectKey{Name: "acme"}, &stored); err != nil {
+			t.Fatal(err)
+		}
+		if sealed, said, err := unstructured.NestedBool(stored.Object, "status", "sealed"); sealed || !said || err != nil {
+			t.Errorf("status.sealed is %v (said: %v, %v)", sealed, said, err)
+		}
+	})
 	t.Run("the status tells of the guarantees", func(t *testing.T) {
 		eventually(t, func() error {
 			var got v1alpha1.Tenant

@@ -36,6 +36,9 @@ func (r *Reconciler) writeStatus(ctx context.Context, st *state, outcome error) 
 	if equality.Semantic.DeepEqual(before.Status, *status) || passing(before, outcome) {
 		return nil
 	}
+	// A merge patch leaves out what did not change, and a false that was never stored looks
+	// like one that was: sealed is always said.
+	before.Status.Sealed = !status.Sealed
 	err := r.Writer.Status().Patch(ctx, st.tenant, client.MergeFrom(before), client.FieldOwner(v1alpha1.ManagedBy))
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("write status: %w", err)
