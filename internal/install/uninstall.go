@@ -69,24 +69,29 @@ func Uninstall(ctx context.Context, o Options) error {
 	return nil
 }
 
-// remove deletes an object, and tries again for a while where a guard refuses: the API
-// server forgets a policy some moments after it is deleted.
+// remove deletes an object.
 func remove(ctx context.Context, c client.Client, object client.Object) error {
-	var last error
-	err := wait.PollUntilContextTimeout(ctx, pollEvery, forgetful, true, func(ctx context.Context) (bool, error) {
-		last = c.Delete(ctx, object, client.PropagationPolicy(metav1.DeletePropagationBackground))
-		if apierrors.IsForbidden(last) && strings.Contains(last.Error(), "'watertight-") {
-			return false, nil
-		}
-		return true, nil
+	err := whileRefused(ctx, func() error {
+		return c.Delete(ctx, object, client.PropagationPolicy(metav1.DeletePropagationBackground))
 	})
-	if err != nil && last == nil {
-		last = err
-	}
-	if client.IgnoreNotFound(last) != nil && !meta.IsNoMatchError(last) {
-		return fmt.Errorf("delete %T %s (is an operator still running?): %w", object, object.GetName(), last)
+	if client.IgnoreNotFound(err) != nil && !meta.IsNoMatchError(err) {
+		return fmt.Errorf("delete %T %s (is an operator still running?): %w", object, object.GetName(), err)
 	}
 	return nil
+}
+
+// whileRefused writes again for a while where a guard refuses: the API server forgets a
+// policy some moments after it is deleted. It returns the last answer.
+func whileRefused(ctx context.Context, write func() error) error {
+	var last error
+	err := wait.PollUntilContextTimeout(ctx, pollEvery, forgetful, true, func(context.Context) (bool, error) {
+		last = write()
+		return !apierrors.IsForbidden(last) || !strings.Contains(last.Error(), "'watertight-"), nil
+	})
+	if last == nil {
+		return err
+	}
+	return last
 }
 
 // bindingsFirst puts bindings before their policies: a policy without a binding refuses
@@ -133,7 +138,8 @@ func releaseGuards(ctx context.Context, c client.Client) error {
 		guard := &list.Items[i]
 		before := guard.DeepCopy()
 		guard.Finalizers = nil
-		if err := c.Patch(ctx, guard, client.MergeFrom(before)); client.IgnoreNotFound(err) != nil {
+		err := whileRefused(ctx, func() error { return c.Patch(ctx, guard, client.MergeFrom(before)) })
+		if client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("release guard %s/%s: %w", guard.Namespace, guard.Name, err)
 		}
 	}
