@@ -90,7 +90,7 @@ func New(config *rest.Config, o Options) (manager.Manager, error) {
 	capabilities := func(ctx context.Context) (compile.Capabilities, error) { return capability.Read(ctx, m.GetClient()) }
 	everyTenant := make(chan event.GenericEvent, 1)
 	keeper := &guard.Keeper{
-		Writer: writer, Live: m.GetAPIReader(), Config: config, Operator: o.Operator, Capabilities: capabilities,
+		Writer: writer, Config: config, Operator: o.Operator, Capabilities: capabilities,
 		Changed: func() { announce(everyTenant) },
 	}
 	verified := make(chan event.GenericEvent, 64)

@@ -29,8 +29,6 @@ import (
 // Keeper keeps the guards.
 type Keeper struct {
 	Writer apply.Writer
-	// Live reads past the cache.
-	Live client.Reader
 	// Config reaches the API server; its credentials are not used for the tries.
 	Config *rest.Config
 	// Operator is the username that the guards exempt.

@@ -32,7 +32,7 @@ func (r *Reconciler) moveBudget(ctx context.Context, st *state) error {
 		}
 	}
 	move := compile.Rebalance(compile.Budget(st.tenant, st.class), names, usage)
-	st.settled, st.over = move.Settled, move.Over
+	st.over = move.Over
 
 	input := st.input()
 	input.Quotas = move.Shares

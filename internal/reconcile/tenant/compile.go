@@ -75,7 +75,6 @@ func (st *state) input() compile.Input {
 // awaitGuards holds everything back until the guards were seen to refuse.
 func (r *Reconciler) awaitGuards(_ context.Context, st *state) error {
 	ok, why := r.GuardsInForce()
-	st.guarded = ok
 	if !ok {
 		return &stop{reason: "GuardsNotInForce", message: why, again: guardDelay}
 	}

@@ -47,7 +47,6 @@ func (r *Reconciler) retireNamespaces(ctx context.Context, st *state) error {
 		if _, retained := st.namespace[name].Labels[v1alpha1.LabelRetained]; retained || slices.Contains(keep, name) {
 			continue
 		}
-		st.retiring = append(st.retiring, name)
 		err := r.retire(ctx, st, name)
 		if s := (*stop)(nil); errors.As(err, &s) {
 			r.Recorder.Eventf(st.tenant, nil, corev1.EventTypeNormal, s.reason, "Retire", "%s", s.message)

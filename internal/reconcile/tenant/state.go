@@ -43,14 +43,11 @@ type state struct {
 	live map[apply.Key]client.Object
 
 	accepted  bool
-	guarded   bool
 	over      []corev1.ResourceName
-	settled   bool
 	complete  bool // every desired object is in place
 	unsealed  bool
 	wrote     bool
 	stale     bool
-	retiring  []string
 	namespace map[string]*corev1.Namespace // by full name, those that are ours
 }
 
