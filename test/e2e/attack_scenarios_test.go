@@ -175,8 +175,9 @@ func clusterAddresses(t *testing.T, c client.Client) {
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "att-node"}, Spec: corev1.NodeSpec{Unschedulable: true, PodCIDR: "10.77.0.0/24", PodCIDRs: []string{"10.77.0.0/24"}}}
 	mustCreate(t, c, node)
 	t.Cleanup(func() { _ = c.Delete(context.Background(), node) })
-	node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "172.31.9.9"}}
-	if err := c.Status().Update(t.Context(), node); err != nil {
+	// A patch, since the node controller writes to the Node as well.
+	addresses := `{"status":{"addresses":[{"type":"InternalIP","address":"172.31.9.9"}]}}`
+	if err := c.Status().Patch(t.Context(), node, mergePatch(addresses)); err != nil {
 		t.Fatal(err)
 	}
 	capabilities := must(capability.Read(t.Context(), c))
