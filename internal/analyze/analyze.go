@@ -18,4 +18,6 @@ type Analyzer struct {
 	Guarantees []guarantee.ID
 	// Run analyzes.
 	Run func(*snapshot.Snapshot) []guarantee.Finding
+	// Edges are the steps of an attack that the question finds; nil where there are none.
+	Edges Edges
 }

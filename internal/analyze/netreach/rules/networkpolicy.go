@@ -1,0 +1,154 @@
+package rules
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"watertight.dev/watertight/internal/analyze/netreach/netset"
+)
+
+// NetworkPolicy reads a NetworkPolicy v1
+// (kubernetes.io/docs/concepts/services-networking/network-policies). An invalid selector
+// or CIDR is an error that names its field.
+func (r *Reader) NetworkPolicy(p *networkingv1.NetworkPolicy) (*Policy, error) {
+	selector, err := r.Selector(&p.Spec.PodSelector)
+	if err != nil {
+		return nil, fmt.Errorf("spec.podSelector: %w", err)
+	}
+	out := &Policy{
+		Object: p, Tier: TierNamespace, Isolates: isolation(&p.Spec),
+		Subject: Pods{Namespace: p.Namespace, Labels: selector},
+	}
+	if out.Isolates[Ingress] && len(p.Spec.Ingress) > 0 { // rules of a type that is not named are ignored
+		out.Rules[Ingress] = make([]Rule, len(p.Spec.Ingress))
+		for i, rule := range p.Spec.Ingress {
+			field := "spec.ingress[" + strconv.Itoa(i) + "]"
+			if err := r.npRule(&out.Rules[Ingress][i], p.Namespace, npRule{field, ".from", rule.From, rule.Ports}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if out.Isolates[Egress] && len(p.Spec.Egress) > 0 {
+		out.Rules[Egress] = make([]Rule, len(p.Spec.Egress))
+		for i, rule := range p.Spec.Egress {
+			field := "spec.egress[" + strconv.Itoa(i) + "]"
+			if err := r.npRule(&out.Rules[Egress][i], p.Namespace, npRule{field, ".to", rule.To, rule.Ports}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+// isolation applies the default of policyTypes: ingress always, egress if it has rules.
+func isolation(spec *networkingv1.NetworkPolicySpec) [2]bool {
+	if len(spec.PolicyTypes) == 0 {
+		return [2]bool{true, len(spec.Egress) > 0}
+	}
+	return [2]bool{
+		slices.Contains(spec.PolicyTypes, networkingv1.PolicyTypeIngress),
+		slices.Contains(spec.PolicyTypes, networkingv1.PolicyTypeEgress),
+	}
+}
+
+// npRule is a rule as NetworkPolicy writes it; list is the name of its peers' field.
+type npRule struct {
+	field, list string
+	peers       []networkingv1.NetworkPolicyPeer
+	ports       []networkingv1.NetworkPolicyPort
+}
+
+func (r *Reader) npRule(out *Rule, namespace string, in npRule) error {
+	out.Field = in.field
+	if len(in.ports) > 0 {
+		out.Ports = make([]Port, len(in.ports))
+		for i := range in.ports {
+			out.Ports[i] = npPort(&in.ports[i])
+		}
+	}
+	if len(in.peers) == 0 {
+		out.Peers = []Peer{{Field: in.field, Everyone: true}}
+		return nil
+	}
+	out.Peers = make([]Peer, len(in.peers))
+	for i := range in.peers {
+		field := in.field + in.list + "[" + strconv.Itoa(i) + "]"
+		if err := r.npPeer(&out.Peers[i], namespace, &in.peers[i]); err != nil {
+			return fmt.Errorf("%s.%w", field, err)
+		}
+		out.Peers[i].Field = field
+	}
+	return nil
+}
+
+func npPort(p *networkingv1.NetworkPolicyPort) Port {
+	protocol := corev1.ProtocolTCP
+	if p.Protocol != nil {
+		protocol = *p.Protocol
+	}
+	switch {
+	case p.Port == nil:
+		return Port{Protocol: protocol, Ports: netset.PortsOf(protocol, 1, netset.LastPort)}
+	case p.Port.StrVal != "":
+		return Port{Protocol: protocol, Name: p.Port.StrVal}
+	case p.EndPort != nil:
+		return Port{Protocol: protocol, Ports: netset.PortsOf(protocol, p.Port.IntVal, *p.EndPort)}
+	default:
+		return Port{Protocol: protocol, Ports: netset.PortsOf(protocol, p.Port.IntVal, p.Port.IntVal)}
+	}
+}
+
+func (r *Reader) npPeer(out *Peer, namespace string, p *networkingv1.NetworkPolicyPeer) error {
+	var err error
+	if p.IPBlock != nil {
+		out.Addresses, err = Block(p.IPBlock.CIDR, p.IPBlock.Except)
+		if err != nil {
+			return fmt.Errorf("ipBlock.%w", err)
+		}
+		return nil
+	}
+	out.Pods = &Pods{}
+	if p.PodSelector != nil {
+		if out.Pods.Labels, err = r.Selector(p.PodSelector); err != nil {
+			return fmt.Errorf("podSelector: %w", err)
+		}
+	}
+	if p.NamespaceSelector == nil {
+		out.Pods.Namespace = namespace
+		if p.PodSelector == nil { // selects nothing; an API server refuses it
+			out.Pods = nil
+			out.Addresses = netset.Addresses{}
+		}
+		return nil
+	}
+	if out.Pods.Namespaces, err = r.Selector(p.NamespaceSelector); err != nil {
+		return fmt.Errorf("namespaceSelector: %w", err)
+	}
+	return nil
+}
+
+// Block is the addresses of a CIDR without the excepted ones. It is never nil, even where
+// everything is excepted.
+func Block(cidr string, except []string) (netset.Addresses, error) {
+	prefix, err := netip.ParsePrefix(cidr)
+	if err != nil {
+		return nil, fmt.Errorf("cidr: %w", err)
+	}
+	out := netset.AddressesOf(prefix)
+	for _, e := range except {
+		cut, err := netip.ParsePrefix(e)
+		if err != nil {
+			return nil, fmt.Errorf("except: %w", err)
+		}
+		out = out.Minus(netset.AddressesOf(cut))
+	}
+	if out == nil {
+		out = netset.Addresses{}
+	}
+	return out, nil
+}
