@@ -27,8 +27,7 @@ func (r *Reader) NetworkPolicy(p *networkingv1.NetworkPolicy) (*Policy, error) {
 	if out.Isolates[Ingress] && len(p.Spec.Ingress) > 0 { // rules of a type that is not named are ignored
 		out.Rules[Ingress] = make([]Rule, len(p.Spec.Ingress))
 		for i, rule := range p.Spec.Ingress {
-			field := "spec.ingress[" + strconv.Itoa(i) + "]"
-			if err := r.npRule(&out.Rules[Ingress][i], p.Namespace, npRule{field, ".from", rule.From, rule.Ports}); err != nil {
+			if err := r.npRule(&out.Rules[Ingress][i], npRule{p.Namespace, Ingress, i, rule.From, rule.Ports}); err != nil {
 				return nil, err
 			}
 		}
@@ -36,8 +35,7 @@ func (r *Reader) NetworkPolicy(p *networkingv1.NetworkPolicy) (*Policy, error) {
 	if out.Isolates[Egress] && len(p.Spec.Egress) > 0 {
 		out.Rules[Egress] = make([]Rule, len(p.Spec.Egress))
 		for i, rule := range p.Spec.Egress {
-			field := "spec.egress[" + strconv.Itoa(i) + "]"
-			if err := r.npRule(&out.Rules[Egress][i], p.Namespace, npRule{field, ".to", rule.To, rule.Ports}); err != nil {
+			if err := r.npRule(&out.Rules[Egress][i], npRule{p.Namespace, Egress, i, rule.To, rule.Ports}); err != nil {
 				return nil, err
 			}
 		}
@@ -56,29 +54,31 @@ func isolation(spec *networkingv1.NetworkPolicySpec) [2]bool {
 	}
 }
 
-// npRule is a rule as NetworkPolicy writes it; list is the name of its peers' field.
+// npRule is a rule as NetworkPolicy writes it, and its place.
 type npRule struct {
-	field, list string
-	peers       []networkingv1.NetworkPolicyPeer
-	ports       []networkingv1.NetworkPolicyPort
+	namespace string
+	direction Direction
+	index     int
+	peers     []networkingv1.NetworkPolicyPeer
+	ports     []networkingv1.NetworkPolicyPort
 }
 
-func (r *Reader) npRule(out *Rule, namespace string, in npRule) error {
-	out.Field = in.field
+func (r *Reader) npRule(out *Rule, in npRule) error {
+	out.Field = npField(in.direction, in.index, -1)
 	if len(in.ports) > 0 {
 		out.Ports = make([]Port, len(in.ports))
 		for i := range in.ports {
-			out.Ports[i] = npPort(&in.ports[i])
+			out.Ports[i] = r.npPort(&in.ports[i])
 		}
 	}
 	if len(in.peers) == 0 {
-		out.Peers = []Peer{{Field: in.field, Everyone: true}}
+		out.Peers = []Peer{{Field: out.Field, Everyone: true}}
 		return nil
 	}
 	out.Peers = make([]Peer, len(in.peers))
 	for i := range in.peers {
-		field := in.field + in.list + "[" + strconv.Itoa(i) + "]"
-		if err := r.npPeer(&out.Peers[i], namespace, &in.peers[i]); err != nil {
+		field := npField(in.direction, in.index, i)
+		if err := r.npPeer(&out.Peers[i], in.namespace, &in.peers[i]); err != nil {
 			return fmt.Errorf("%s.%w", field, err)
 		}
 		out.Peers[i].Field = field
@@ -86,20 +86,52 @@ func (r *Reader) npRule(out *Rule, namespace string, in npRule) error {
 	return nil
 }
 
-func npPort(p *networkingv1.NetworkPolicyPort) Port {
+// npFields are the paths of the first rules and peers: thousands of policies share them.
+var npFields = func() (out [2][8][9]string) {
+	for d := range out {
+		for i := range out[d] {
+			for j := range out[d][i] {
+				out[d][i][j] = writeField(Direction(d), i, j-1)
+			}
+		}
+	}
+	return out
+}()
+
+// npField is the path of a rule, or of a peer of it where peer is not negative.
+func npField(d Direction, rule, peer int) string {
+	if rule < len(npFields[d]) && peer+1 < len(npFields[d][rule]) {
+		return npFields[d][rule][peer+1]
+	}
+	return writeField(d, rule, peer)
+}
+
+func writeField(d Direction, rule, peer int) string {
+	field := "spec." + d.String() + "[" + strconv.Itoa(rule) + "]"
+	switch {
+	case peer < 0:
+		return field
+	case d == Ingress:
+		return field + ".from[" + strconv.Itoa(peer) + "]"
+	default:
+		return field + ".to[" + strconv.Itoa(peer) + "]"
+	}
+}
+
+func (r *Reader) npPort(p *networkingv1.NetworkPolicyPort) Port {
 	protocol := corev1.ProtocolTCP
 	if p.Protocol != nil {
 		protocol = *p.Protocol
 	}
 	switch {
 	case p.Port == nil:
-		return Port{Protocol: protocol, Ports: netset.PortsOf(protocol, 1, netset.LastPort)}
+		return Port{Protocol: protocol, Ports: r.ports(protocol, 1, netset.LastPort)}
 	case p.Port.StrVal != "":
 		return Port{Protocol: protocol, Name: p.Port.StrVal}
 	case p.EndPort != nil:
-		return Port{Protocol: protocol, Ports: netset.PortsOf(protocol, p.Port.IntVal, *p.EndPort)}
+		return Port{Protocol: protocol, Ports: r.ports(protocol, p.Port.IntVal, *p.EndPort)}
 	default:
-		return Port{Protocol: protocol, Ports: netset.PortsOf(protocol, p.Port.IntVal, p.Port.IntVal)}
+		return Port{Protocol: protocol, Ports: r.ports(protocol, p.Port.IntVal, p.Port.IntVal)}
 	}
 }
 

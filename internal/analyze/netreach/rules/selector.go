@@ -5,7 +5,10 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"watertight.dev/watertight/internal/analyze/netreach/netset"
 )
 
 // Selector is a label selector in the form in which it is asked. Selectors of one Reader
@@ -74,11 +77,30 @@ func (r *Requirement) matches(labels map[string]string) bool {
 // for the same few things. It is not safe for concurrent use.
 type Reader struct {
 	selectors map[string]*Selector
+	ranges    map[portRange]netset.Ports
 	key       []byte
 }
 
+type portRange struct {
+	protocol corev1.Protocol
+	from, to int32
+}
+
 // NewReader makes a Reader.
-func NewReader() *Reader { return &Reader{selectors: map[string]*Selector{}} }
+func NewReader() *Reader {
+	return &Reader{selectors: map[string]*Selector{}, ranges: map[portRange]netset.Ports{}}
+}
+
+// ports is a range of ports, made once.
+func (r *Reader) ports(protocol corev1.Protocol, from, to int32) netset.Ports {
+	key := portRange{protocol, from, to}
+	known, ok := r.ranges[key]
+	if !ok {
+		known = netset.PortsOf(protocol, from, to)
+		r.ranges[key] = known
+	}
+	return known
+}
 
 // Selector reads a label selector; an operator that is unknown, or without the values it
 // needs, is an error.
