@@ -7,11 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// clean makes text from the cluster safe to print. Names, labels, annotations and
+// Clean makes text from the cluster safe to print. Names, labels, annotations and
 // messages may come from a tenant: control characters, terminal escapes, line breaks,
 // invisible and direction-changing characters and invalid UTF-8 are shown as escapes, so
 // that no tenant can forge a line of a report or drive a terminal.
-func clean(s string) string {
+func Clean(s string) string {
 	if !strings.ContainsFunc(s, hostile) && utf8.ValidString(s) {
 		return s
 	}

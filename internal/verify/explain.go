@@ -14,21 +14,21 @@ func (t TenantReport) WriteExplanation(out io.Writer, id guarantee.ID, colour bo
 	g, _ := guarantee.Get(id)
 	row, ok := t.Row(id)
 	if !ok {
-		p.line("%s is no guarantee of tenant %s", clean(string(id)), clean(t.Tenant))
+		p.line("%s is no guarantee of tenant %s", Clean(string(id)), Clean(t.Tenant))
 		return p.err
 	}
-	p.line("%s of tenant %s: %s", id, clean(t.Tenant), p.paint(row.Verdict, string(row.Verdict)))
+	p.line("%s of tenant %s: %s", id, Clean(t.Tenant), p.paint(row.Verdict, string(row.Verdict)))
 	p.line("")
 	p.line("promise:    %s", g.Sentence)
 	p.line("boundary:   %s", g.Boundary)
 	p.line("references: %s", strings.Join(g.References, ", "))
-	p.line("class:      %s", clean(t.Class))
+	p.line("class:      %s", Clean(t.Class))
 	if t.Rejected != "" {
-		p.line("rejected:   %s", clean(t.Rejected))
+		p.line("rejected:   %s", Clean(t.Rejected))
 	}
 	if row.Verdict == guarantee.NotPromised {
 		p.line("")
-		p.line("class %s does not promise it; choose a class that does", clean(t.Class))
+		p.line("class %s does not promise it; choose a class that does", Clean(t.Class))
 		return p.err
 	}
 	meaning := map[string]string{
@@ -44,7 +44,7 @@ func (t TenantReport) WriteExplanation(out io.Writer, id guarantee.ID, colour bo
 	}
 	if row.Difference != nil {
 		p.line("")
-		p.line("difference: %s", clean(row.Difference.Message))
+		p.line("difference: %s", Clean(row.Difference.Message))
 	}
 	return p.err
 }
@@ -52,10 +52,10 @@ func (t TenantReport) WriteExplanation(out io.Writer, id guarantee.ID, colour bo
 // explain prints a column's findings with all their evidence.
 func (p *printer) explain(c Column) {
 	if c.Reason != "" {
-		p.line("  %s", clean(c.Reason))
+		p.line("  %s", Clean(c.Reason))
 	}
 	for _, f := range c.Findings {
-		p.line("  %s: %s (%s)", p.paint(f.Verdict, string(f.Verdict)), clean(f.Message), clean(f.Reason))
+		p.line("  %s: %s (%s)", p.paint(f.Verdict, string(f.Verdict)), Clean(f.Message), Clean(f.Reason))
 		for _, e := range f.Evidence {
 			p.line("    - %s", evidenceLine(e))
 		}

@@ -54,7 +54,7 @@ type junitResult struct {
 // WriteJUnit prints the report for a CI system: a test suite per tenant and a test case
 // per guarantee. Broken is a failure; unknown and not promised are skipped and say so.
 func (r Report) WriteJUnit(out io.Writer) error {
-	all := junitSuites{Name: "watertight verify: " + clean(r.Source)}
+	all := junitSuites{Name: "watertight verify: " + Clean(r.Source)}
 	for _, t := range r.Tenants {
 		s := suiteOf(t)
 		all.Tests, all.Failures, all.Skipped = all.Tests+s.Tests, all.Failures+s.Failures, all.Skipped+s.Skipped
@@ -73,9 +73,9 @@ func (r Report) WriteJUnit(out io.Writer) error {
 }
 
 func suiteOf(t TenantReport) junitSuite {
-	s := junitSuite{Name: clean(t.Tenant), Tests: len(t.Rows)}
+	s := junitSuite{Name: Clean(t.Tenant), Tests: len(t.Rows)}
 	for _, r := range t.Rows {
-		c := junitCase{Class: clean(t.Tenant), Name: fmt.Sprintf("%s %s", r.Guarantee, r.Promise)}
+		c := junitCase{Class: Clean(t.Tenant), Name: fmt.Sprintf("%s %s", r.Guarantee, r.Promise)}
 		switch r.Verdict {
 		case guarantee.Broken:
 			c.Failure = &junitResult{Message: headline(r, guarantee.Broken), Type: "broken", Text: details(r)}
@@ -84,7 +84,7 @@ func suiteOf(t TenantReport) junitSuite {
 			c.Skipped = &junitResult{Message: "unknown: " + headline(r, guarantee.Unknown), Text: details(r)}
 			s.Skipped++
 		case guarantee.NotPromised:
-			c.Skipped = &junitResult{Message: "not promised by class " + clean(t.Class)}
+			c.Skipped = &junitResult{Message: "not promised by class " + Clean(t.Class)}
 			s.Skipped++
 		}
 		s.Cases = append(s.Cases, c)
@@ -100,10 +100,10 @@ func headline(r Row, v guarantee.Verdict) string {
 		}
 		for _, f := range c.Findings {
 			if f.Verdict == v {
-				return clean(f.Message)
+				return Clean(f.Message)
 			}
 		}
-		return clean(c.Reason)
+		return Clean(c.Reason)
 	}
 	return string(v)
 }

@@ -21,9 +21,9 @@ var widths = []int{11, 9, 10, 11, 11, 11}
 // hold. Colour is for terminals.
 func (r Report) WriteTable(out io.Writer, colour bool) error {
 	w := &printer{out: out, colour: colour}
-	w.line("%s", clean(r.Source))
+	w.line("%s", Clean(r.Source))
 	for _, n := range r.Notes {
-		w.line("note: %s", clean(n))
+		w.line("note: %s", Clean(n))
 	}
 	for _, t := range r.Tenants {
 		w.line("")
@@ -48,9 +48,9 @@ func (p *printer) line(format string, args ...any) {
 func (p *printer) tenant(t TenantReport) {
 	holds, broken, unknown := t.Counts()
 	p.line("tenant %s (class %s): %s, %d hold, %d broken, %d unknown",
-		clean(t.Tenant), clean(t.Class), p.paint(t.Verdict, string(t.Verdict)), holds, broken, unknown)
+		Clean(t.Tenant), Clean(t.Class), p.paint(t.Verdict, string(t.Verdict)), holds, broken, unknown)
 	if t.Rejected != "" {
-		p.line("the Tenant is rejected: %s", clean(t.Rejected))
+		p.line("the Tenant is rejected: %s", Clean(t.Rejected))
 	}
 	p.line("")
 	header := ""
@@ -105,7 +105,7 @@ func (p *printer) ignorance(t TenantReport) {
 				continue
 			}
 			for _, why := range c.causes() {
-				cause := c.Name + ": " + clean(why)
+				cause := c.Name + ": " + Clean(why)
 				if rows[cause] == nil {
 					causes = append(causes, cause)
 				}
@@ -141,7 +141,7 @@ func (c Column) causes() []string {
 // column prints a column's reason and the findings against the guarantee.
 func (p *printer) column(c Column) {
 	if c.Reason != "" {
-		p.line("  %s %s: %s", c.Name, p.paint(c.Verdict, string(c.Verdict)), clean(c.Reason))
+		p.line("  %s %s: %s", c.Name, p.paint(c.Verdict, string(c.Verdict)), Clean(c.Reason))
 	}
 	for _, f := range c.Findings {
 		if f.Verdict == c.Verdict {
@@ -151,7 +151,7 @@ func (p *printer) column(c Column) {
 }
 
 func (p *printer) finding(column string, f guarantee.Finding) {
-	p.line("  %s %s: %s", column, p.paint(f.Verdict, string(f.Verdict)), clean(f.Message))
+	p.line("  %s %s: %s", column, p.paint(f.Verdict, string(f.Verdict)), Clean(f.Message))
 	for i, e := range f.Evidence {
 		if i == mostEvidence {
 			p.line("      … and %d more (-o json lists all)", len(f.Evidence)-i)
@@ -173,7 +173,7 @@ func evidenceLine(e guarantee.Evidence) string {
 	if e.Detail != "" {
 		line += ": " + e.Detail
 	}
-	return clean(line)
+	return Clean(line)
 }
 
 // verdict is a padded cell of the table.
