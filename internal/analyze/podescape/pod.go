@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"watertight.dev/watertight/internal/analyze"
+	"watertight.dev/watertight/internal/analyze/podescape/sandbox"
 	"watertight.dev/watertight/internal/guarantee"
 	"watertight.dev/watertight/internal/snapshot"
 )
@@ -16,7 +17,7 @@ import (
 type subject struct {
 	snapshot   *snapshot.Snapshot
 	pod        *corev1.Pod
-	shelter    shelter
+	sandbox    sandbox.Sandbox
 	containers []container
 	mounts     []mount
 	// mapped is true where the pod has a user namespace of its own (hostUsers: false).

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"watertight.dev/watertight/internal/analyze"
+	"watertight.dev/watertight/internal/analyze/podescape/sandbox"
 	"watertight.dev/watertight/internal/guarantee"
 	"watertight.dev/watertight/internal/snapshot"
 )
@@ -34,13 +35,13 @@ func Edges(s *snapshot.Snapshot, yield func(analyze.Edge) bool) {
 
 // escapes yields the ways out of every running pod.
 func escapes(s *snapshot.Snapshot, yield func(analyze.Edge) bool) bool {
-	shelters, volumes := sheltersOf(s), volumesOf(s)
+	sandboxes, volumes := sandbox.In(s), volumesOf(s)
 	for _, p := range s.Pods {
 		if over(p) {
 			continue
 		}
 		t := &subject{
-			snapshot: s, pod: p, shelter: shelters.of(p), containers: containersOf(p),
+			snapshot: s, pod: p, sandbox: sandboxes.Of(p), containers: containersOf(p),
 			mapped: p.Spec.HostUsers != nil && !*p.Spec.HostUsers,
 		}
 		t.mounts = volumes.mounts(t)
@@ -67,7 +68,7 @@ func (t *subject) edge(r *rule, s spot) analyze.Edge {
 		From: workload(t.pod), To: nodeOf(t.pod), ID: r.id, Guarantee: cmp.Or(s.guarantee, r.guarantee),
 		Effect: cmp.Or(s.effect, r.effect), Reference: r.reference, Fix: r.fix, Evidence: s.evidence,
 	}
-	reasons := []string{r.weak, s.weak, barriers[r.means][t.shelter.kind]}
+	reasons := []string{r.weak, s.weak, barriers[r.means][t.sandbox.Kind]}
 	if t.mapped {
 		reasons = append(reasons, r.mapped)
 	}

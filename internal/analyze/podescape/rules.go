@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"watertight.dev/watertight/internal/analyze/podescape/sandbox"
 	"watertight.dev/watertight/internal/guarantee"
 )
 
@@ -38,10 +39,10 @@ var podRules = []rule{
 		effect: "takes the node through its kernel", weak: "the kernel, which it shares, has a flaw",
 		reference: "ATT&CK T1611, CVE-2022-0185, CVE-2024-1086", fix: "run the pod behind a sandbox (spec.runtimeClassName)",
 		find: func(t *subject) []spot {
-			if t.shelter.kind != bare {
+			if t.sandbox.Kind != sandbox.None {
 				return nil
 			}
-			return t.one("spec.runtimeClassName", "the pod shares the node's kernel: "+t.shelter.detail)
+			return t.one("spec.runtimeClassName", "the pod shares the node's kernel: "+t.sandbox.Detail)
 		},
 	},
 	{
@@ -268,7 +269,7 @@ func sysctls(t *subject) []spot {
 }
 
 func runtimeAnnotations(t *subject) []spot {
-	if t.shelter.kind != kata && t.shelter.kind != firecracker {
+	if !t.sandbox.Kind.VM() {
 		return nil
 	}
 	var names []string

@@ -45,19 +45,6 @@ func TestRulesAreComplete(t *testing.T) {
 	}
 }
 
-// TestHandlers: what a runtime handler's name says, and that a look-alike says nothing.
-func TestHandlers(t *testing.T) {
-	for handler, want := range map[string]shelterKind{
-		"runsc": gvisor, "gvisor": gvisor, "runsc-kvm": gvisor, "kata": kata, "kata-qemu": kata, "kata-clh": kata,
-		"kata-fc": firecracker, "firecracker": firecracker, "aws.firecracker": firecracker,
-		"runc": bare, "crun": bare, "": bare, "katana": bare, "runscx": bare, "nvidia": bare, "my-kata": bare,
-	} {
-		if got := kindOfHandler(handler); got != want {
-			t.Errorf("handler %q is shelter %d, want %d", handler, got, want)
-		}
-	}
-}
-
 // TestPaths: a folder gives away what is in it and above it, and not its neighbours.
 func TestPaths(t *testing.T) {
 	for _, c := range []struct {
