@@ -2,11 +2,11 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -41,10 +41,14 @@ Exit code: 0 everything holds, 1 something is broken, 2 it cannot be told, 3 usa
   watertight verify -f examples/leaky
 
   # one tenant, for a CI system
-  watertight verify --tenant acme -o junit > verify.xml`,
+  watertight verify --tenant acme -o junit > verify.xml
+
+  # for code scanning, and as one page to send to somebody
+  watertight verify -f manifests -o sarif > verify.sarif
+  watertight verify -f manifests -o html > verify.html`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			write, err := writerFor(output)
+			write, err := writerFor(output, s.folders)
 			if err == nil {
 				err = s.check()
 			}
@@ -56,7 +60,7 @@ Exit code: 0 everything holds, 1 something is broken, 2 it cannot be told, 3 usa
 	}
 	s.addFlags(c.Flags())
 	c.Flags().StringArrayVar(&tenants, "tenant", nil, "tenant to report on; may be given several times (default: all)")
-	c.Flags().StringVarP(&output, "output", "o", "table", "table, json or junit")
+	c.Flags().StringVarP(&output, "output", "o", "table", strings.Join(reportFormats, ", "))
 	return c
 }
 
@@ -70,20 +74,6 @@ func (s *subject) report(ctx context.Context, tenants []string, write func(verif
 		return cannotTell(err)
 	}
 	return exitFor(report.Verdict)
-}
-
-// writerFor chooses the output format.
-func writerFor(output string) (func(verify.Report, io.Writer) error, error) {
-	switch output {
-	case "table":
-		return func(r verify.Report, out io.Writer) error { return r.WriteTable(out, colourful(out)) }, nil
-	case "json":
-		return verify.Report.WriteJSON, nil
-	case "junit":
-		return verify.Report.WriteJUnit, nil
-	default:
-		return nil, fmt.Errorf("-o %s is unknown; it is one of table, json, junit", output)
-	}
 }
 
 // exitFor is the exit code of a verdict.
