@@ -24,6 +24,7 @@ import (
 // subject is what a command looks at: a live cluster, folders or a bundle.
 type subject struct {
 	connection
+	tenancy tenancy
 	folders []string
 	bundle  string
 	probe   bool
@@ -33,6 +34,7 @@ func (s *subject) addFlags(f *pflag.FlagSet) {
 	s.connection.addFlags(f)
 	f.StringArrayVarP(&s.folders, "filename", "f", nil, "folder (or file) of manifests to judge instead of a live cluster; may be given several times")
 	f.StringVar(&s.bundle, "bundle", "", "saved snapshot to judge instead of a live cluster")
+	s.tenancy.addFlag(f)
 	f.BoolVar(&s.probe, "probe", false, "also try, as each tenant's owner and by server-side dry-run, what must be refused (fills OBSERVED)")
 }
 
@@ -47,7 +49,8 @@ func (s *subject) check() error {
 	case offline && s.probe:
 		return errors.New("--probe tries things on a live cluster; leave out -f and --bundle")
 	}
-	return nil
+	_, err := s.tenancy.mappings()
+	return err
 }
 
 // input loads the picture and gathers what verify needs beside it.
@@ -68,6 +71,9 @@ func (s *subject) input(ctx context.Context) (verify.Input, error) {
 	}
 	if err != nil {
 		return in, cannotTell(err)
+	}
+	if in.Snapshot, err = s.tenancy.apply(in.Snapshot); err != nil {
+		return in, err
 	}
 	in.Capabilities = verify.CapabilitiesOf(in.Snapshot)
 	return in, nil

@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"watertight.dev/watertight/api/v1alpha1"
 )
@@ -24,6 +26,7 @@ type index struct {
 	names      []string
 	pods       map[string][]*corev1.Pod
 	exists     map[string]bool
+	others     map[schema.GroupKind][]*unstructured.Unstructured
 }
 
 func (s *Snapshot) indexed() *index {
@@ -38,6 +41,7 @@ func buildIndex(s *Snapshot) index {
 		classes:    map[string]*v1alpha1.TenantClass{},
 		namespaces: map[string]*corev1.Namespace{},
 		pods:       map[string][]*corev1.Pod{},
+		others:     map[schema.GroupKind][]*unstructured.Unstructured{},
 		exists:     inhabited(s),
 	}
 	for _, t := range s.Tenants {
@@ -51,6 +55,10 @@ func buildIndex(s *Snapshot) index {
 	}
 	for _, p := range s.Pods {
 		x.pods[p.Namespace] = append(x.pods[p.Namespace], p)
+	}
+	for _, o := range s.Others {
+		gk := schema.GroupKind{Group: groupOf(o.GetAPIVersion()), Kind: o.GetKind()}
+		x.others[gk] = append(x.others[gk], o)
 	}
 	names := maps.Clone(x.exists)
 	for ns := range x.tenant {
@@ -116,6 +124,12 @@ func (s *Snapshot) NamespaceLabels(name string) map[string]string {
 
 // PodsIn returns the pods of a namespace.
 func (s *Snapshot) PodsIn(namespace string) []*corev1.Pod { return s.indexed().pods[namespace] }
+
+// OthersOf lists the untyped objects of a kind, whatever their version. Whether all of
+// them were read, Missing(kind) tells.
+func (s *Snapshot) OthersOf(group, kind string) []*unstructured.Unstructured {
+	return s.indexed().others[schema.GroupKind{Group: group, Kind: kind}]
+}
 
 // Drift returns the namespaces on which record and labels differ.
 func (s *Snapshot) Drift() []Drift { return s.indexed().drift }

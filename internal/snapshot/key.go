@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // KeyOf names an object of a kind that the snapshot has a field for, of a workload or of
@@ -57,11 +58,22 @@ func (k ObjectKey) Compare(other ObjectKey) int {
 	)
 }
 
-// kinds is what Kinds returns, made once; kindByType finds one by the type of its objects.
+// kinds is what Kinds returns, made once; the maps find one by its name and by the type
+// of its objects.
 var (
 	kinds      = Kinds()
 	kindByType = byType(kinds)
+	kindByName = byName(kinds)
+	podKind    = schema.GroupKind{Kind: "Pod"}
 )
+
+func byName(kinds []Kind) map[schema.GroupKind]Kind {
+	names := make(map[schema.GroupKind]Kind, len(kinds))
+	for _, k := range kinds {
+		names[k.GroupKind()] = k
+	}
+	return names
+}
 
 func byType(kinds []Kind) map[reflect.Type]Kind {
 	types := map[reflect.Type]Kind{}

@@ -31,9 +31,11 @@ type Kind struct {
 	Namespaced bool
 	// New makes an empty object of the kind.
 	New func() Object
-	// Replace sets the snapshot's objects of the kind; Of lists them.
+	// replace sets the snapshot's objects of the kind, of lists them, and share gives
+	// the second snapshot those of the first.
 	replace func(*Snapshot, []Object)
 	of      func(*Snapshot) []Object
+	share   func(from, to *Snapshot)
 }
 
 // Of lists the snapshot's objects of the kind.
@@ -61,6 +63,7 @@ func kindOf[T any, P interface {
 			}
 			*field(s) = typed
 		},
+		share: func(from, to *Snapshot) { *field(to) = *field(from) },
 		of: func(s *Snapshot) []Object {
 			objects := make([]Object, 0, len(*field(s)))
 			for _, t := range *field(s) {

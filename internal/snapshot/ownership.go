@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"watertight.dev/watertight/api/v1alpha1"
 )
 
@@ -52,7 +50,10 @@ func record(s *Snapshot) owners {
 	for _, list := range o.of {
 		slices.Sort(list)
 	}
-	o.compare(s.Namespaces)
+	o.compare(s)
+	if s.mapped != nil {
+		o.drift = append(o.drift, s.mapped.drift...)
+	}
 	return o
 }
 
@@ -69,11 +70,12 @@ func (o *owners) claim(tenant, namespace string) {
 	}
 }
 
-// compare sets labels against the record.
-func (o *owners) compare(namespaces []*corev1.Namespace) {
-	for _, ns := range namespaces {
+// compare sets labels against the record. A mapped tenant has no guards that would look
+// for the label.
+func (o *owners) compare(s *Snapshot) {
+	for _, ns := range s.Namespaces {
 		owner, label := o.tenant[ns.Name], ns.Labels[v1alpha1.LabelTenant]
-		if owner == label {
+		if owner == label || label == "" && s.IsMapped(owner) {
 			continue
 		}
 		d := Drift{Namespace: ns.Name, Tenant: cmp.Or(owner, label), Label: label}

@@ -68,6 +68,9 @@ type Snapshot struct {
 	// Origin says where the picture was taken.
 	Origin Origin
 
+	// mapped is where a mapping says who owns what; nil where there is none.
+	mapped *mapped
+
 	index lazyIndex
 }
 

@@ -5,10 +5,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"watertight.dev/watertight/api/v1alpha1"
 	"watertight.dev/watertight/internal/snapshot"
@@ -131,5 +133,56 @@ func TestKinds(t *testing.T) {
 		if got := k.Of(s); len(got) != 1 || snapshot.KeyOf(got[0]).Kind != k.Kind || k.Resource == "" {
 			t.Errorf("%s: got %v", k.Kind, got)
 		}
+	}
+}
+
+// TestOthersOf finds untyped objects by group and kind, whatever their version.
+func TestOthersOf(t *testing.T) {
+	object := func(version, kind, name string) *unstructured.Unstructured {
+		return &unstructured.Unstructured{Object: map[string]any{"apiVersion": version, "kind": kind, "metadata": map[string]any{"name": name}}}
+	}
+	s := new(snapshot.Snapshot).With(object("cilium.io/v2", "CiliumNetworkPolicy", "a"), object("cilium.io/v2alpha1", "CiliumNetworkPolicy", "b"),
+		object("cilium.io/v2", "CiliumNode", "c"), object("example.com/v2", "CiliumNetworkPolicy", "d"), object("v1", "Secret", "e"))
+	names := func(group, kind string) string {
+		var out []string
+		for _, o := range s.OthersOf(group, kind) {
+			out = append(out, o.GetName())
+		}
+		return strings.Join(out, " ")
+	}
+	if got := names("cilium.io", "CiliumNetworkPolicy"); got != "a b" {
+		t.Errorf("got %q", got)
+	}
+	if got := names("", "Secret"); got != "e" {
+		t.Errorf("got %q", got)
+	}
+	if got := names("", "CiliumNetworkPolicy"); got != "" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestNew makes in one go what With makes step by step, and shares what does not change.
+func TestNew(t *testing.T) {
+	web := &appsv1.Deployment{ObjectMeta: named("n", "web")}
+	problem := snapshot.Problem{Source: "x", Message: "unread"}
+	sources := map[snapshot.ObjectKey]string{{Kind: "Namespace", Name: "n"}: "a.yaml#1"}
+	whole := snapshot.New(snapshot.Parts{
+		Objects: []runtime.Object{space("n", ""), web}, Problems: []snapshot.Problem{problem}, Sources: sources, Origin: snapshot.OriginLive,
+	})
+	empty := &snapshot.Snapshot{Origin: snapshot.OriginLive}
+	steps := empty.With(space("n", "")).With(web).WithProblems(problem).WithSources(sources)
+	if diff := cmp.Diff(steps, whole, cmpopts.IgnoreUnexported(snapshot.Snapshot{}), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("(-steps +whole):\n%s", diff)
+	}
+	next := whole.With(space("m", ""))
+	if len(whole.Namespaces) != 1 || len(next.Namespaces) != 2 || len(next.Pods) != 1 || next.Pods[0] != whole.Pods[0] {
+		t.Errorf("got %+v", next)
+	}
+	one, two := whole.WithProblems(problem), whole.WithProblems(snapshot.Problem{Source: "y"})
+	if one.Problems[1].Source != "x" || two.Problems[1].Source != "y" || len(whole.Problems) != 1 {
+		t.Errorf("two snapshots share what they added: %+v %+v", one.Problems, two.Problems)
+	}
+	if more := whole.WithSources(map[snapshot.ObjectKey]string{{Name: "x"}: "b"}); len(whole.Sources) != 1 || len(more.Sources) != 2 {
+		t.Errorf("sources %v, then %v", whole.Sources, more.Sources)
 	}
 }

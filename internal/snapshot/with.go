@@ -11,14 +11,29 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
+// Parts is what a snapshot is made of.
+type Parts struct {
+	Objects  []runtime.Object
+	Problems []Problem
+	// Sources is kept, not copied.
+	Sources map[ObjectKey]string
+	Origin  Origin
+}
+
+// New makes a snapshot in one go. Of objects of the same kind and name the last counts;
+// one that cannot be taken becomes a Problem.
+func New(p Parts) *Snapshot {
+	b := newBuilder(&Snapshot{Origin: p.Origin, Problems: p.Problems, Sources: p.Sources})
+	b.addAll(p.Objects)
+	return b.finish()
+}
+
 // With returns a new snapshot in which the objects are added, or take the place of
 // those of the same kind and name. The old one stays as it is; both share what did not
 // change. An object that cannot be taken becomes a Problem.
 func (s *Snapshot) With(objects ...runtime.Object) *Snapshot {
 	b := newBuilder(s)
-	for _, o := range objects {
-		b.add(o)
-	}
+	b.addAll(objects)
 	return b.finish()
 }
 
@@ -32,16 +47,20 @@ func (s *Snapshot) WithProblems(problems ...Problem) *Snapshot {
 // WithSources returns a new snapshot that knows where these objects were read.
 func (s *Snapshot) WithSources(sources map[ObjectKey]string) *Snapshot {
 	b := newBuilder(s)
+	b.out.Sources = maps.Clone(s.Sources)
+	if b.out.Sources == nil {
+		b.out.Sources = map[ObjectKey]string{}
+	}
 	maps.Copy(b.out.Sources, sources)
 	return b.finish()
 }
 
-// builder holds what With changes: per kind, the objects in order and their places.
+// builder holds what With changes: per kind that is touched, the objects in order and
+// their places. Everything else is shared with the snapshot that it starts from.
 type builder struct {
-	out       *Snapshot
-	kinds     map[schema.GroupKind]*shelf
-	workloads *shelf
-	others    *shelf
+	from, out         *Snapshot
+	kinds             map[schema.GroupKind]*shelf
+	workloads, others *shelf
 }
 
 // shelf is a list of objects that can be replaced by name.
@@ -49,6 +68,10 @@ type shelf struct {
 	kind    Kind
 	objects []Object
 	place   map[ObjectKey]int
+}
+
+func newShelf(size int) *shelf {
+	return &shelf{objects: make([]Object, 0, size), place: make(map[ObjectKey]int, size)}
 }
 
 func (h *shelf) put(key ObjectKey, o Object) {
@@ -62,29 +85,58 @@ func (h *shelf) put(key ObjectKey, o Object) {
 
 func newBuilder(s *Snapshot) *builder {
 	out := &Snapshot{
-		Origin:   s.Origin,
-		Problems: slices.Clone(s.Problems),
-		Sources:  maps.Clone(s.Sources),
+		Origin: s.Origin, Problems: slices.Clip(s.Problems), Sources: s.Sources,
+		Workloads: s.Workloads, Others: s.Others, mapped: s.mapped,
 	}
-	if out.Sources == nil {
-		out.Sources = map[ObjectKey]string{}
-	}
-	b := &builder{out: out, kinds: map[schema.GroupKind]*shelf{}}
 	for _, k := range kinds {
-		h := &shelf{kind: k, place: map[ObjectKey]int{}}
-		for _, o := range k.Of(s) {
-			h.put(ObjectKey{k.Group, k.Kind, o.GetNamespace(), o.GetName()}, o)
+		k.share(s, out)
+	}
+	return &builder{from: s, out: out, kinds: map[schema.GroupKind]*shelf{}}
+}
+
+// shelfOf takes a kind in hand; nil where the snapshot has no field for it.
+func (b *builder) shelfOf(gk schema.GroupKind) *shelf {
+	if h, ok := b.kinds[gk]; ok {
+		return h
+	}
+	k, ok := kindByName[gk]
+	if !ok {
+		return nil
+	}
+	old := k.Of(b.from)
+	h := newShelf(len(old))
+	h.kind = k
+	for _, o := range old {
+		h.put(ObjectKey{k.Group, k.Kind, o.GetNamespace(), o.GetName()}, o)
+	}
+	b.kinds[gk] = h
+	return h
+}
+
+func (b *builder) putWorkload(w *Workload) {
+	if b.workloads == nil {
+		b.workloads = newShelf(len(b.from.Workloads))
+		for _, old := range b.from.Workloads {
+			b.workloads.put(old.Key(), old.Object)
 		}
-		b.kinds[k.GroupKind()] = h
 	}
-	b.workloads, b.others = &shelf{place: map[ObjectKey]int{}}, &shelf{place: map[ObjectKey]int{}}
-	for _, w := range s.Workloads {
-		b.workloads.put(w.Key(), w.Object)
+	b.workloads.put(w.Key(), w.Object)
+}
+
+func (b *builder) putOther(u *unstructured.Unstructured) {
+	if b.others == nil {
+		b.others = newShelf(len(b.from.Others))
+		for _, old := range b.from.Others {
+			b.others.put(keyOf(old), old)
+		}
 	}
-	for _, o := range s.Others {
-		b.others.put(keyOf(o), o)
+	b.others.put(keyOf(u), u)
+}
+
+func (b *builder) addAll(objects []runtime.Object) {
+	for _, o := range objects {
+		b.add(o)
 	}
-	return b
 }
 
 // add takes one object, typed or not.
@@ -95,7 +147,7 @@ func (b *builder) add(object runtime.Object) {
 		return
 	}
 	if w := WorkloadOf(o); w != nil {
-		b.workloads.put(w.Key(), o)
+		b.putWorkload(w)
 		return
 	}
 	if u, ok := o.(*unstructured.Unstructured); ok {
@@ -103,7 +155,7 @@ func (b *builder) add(object runtime.Object) {
 		return
 	}
 	if k, ok := kindByType[reflect.TypeOf(o)]; ok {
-		b.kinds[k.GroupKind()].put(ObjectKey{k.Group, k.Kind, o.GetNamespace(), o.GetName()}, o)
+		b.shelfOf(k.GroupKind()).put(ObjectKey{k.Group, k.Kind, o.GetNamespace(), o.GetName()}, o)
 		return
 	}
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
@@ -111,23 +163,23 @@ func (b *builder) add(object runtime.Object) {
 		b.problem(ObjectKey{Namespace: o.GetNamespace(), Name: o.GetName()}, "is of a kind that cannot be told")
 		return
 	}
-	u := &unstructured.Unstructured{Object: content}
-	b.others.put(keyOf(u), u)
+	b.putOther(&unstructured.Unstructured{Object: content})
 }
 
 // addUnstructured gives the object the type of its kind, where the kind has a field.
 func (b *builder) addUnstructured(u *unstructured.Unstructured) {
-	h, ok := b.kinds[u.GroupVersionKind().GroupKind()]
-	if !ok || h.kind.Version != u.GroupVersionKind().Version {
-		b.others.put(keyOf(u), u)
+	gvk := u.GroupVersionKind()
+	k, ok := kindByName[gvk.GroupKind()]
+	if !ok || k.Version != gvk.Version {
+		b.putOther(u)
 		return
 	}
-	typed := h.kind.New()
+	typed := k.New()
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, typed); err != nil {
 		b.problem(keyOf(u), "cannot be read: "+err.Error())
 		return
 	}
-	h.put(keyOf(u), typed)
+	b.shelfOf(gvk.GroupKind()).put(keyOf(u), typed)
 }
 
 func (b *builder) problem(key ObjectKey, message string) {
@@ -137,16 +189,25 @@ func (b *builder) problem(key ObjectKey, message string) {
 	})
 }
 
+// finish puts the shelves back. Made-up pods depend on pods and workloads alone.
 func (b *builder) finish() *Snapshot {
 	for _, h := range b.kinds {
 		h.kind.replace(b.out, h.objects)
 	}
-	for _, o := range b.workloads.objects {
-		b.out.Workloads = append(b.out.Workloads, WorkloadOf(o))
+	if b.workloads != nil {
+		b.out.Workloads = make([]*Workload, 0, len(b.workloads.objects))
+		for _, o := range b.workloads.objects {
+			b.out.Workloads = append(b.out.Workloads, WorkloadOf(o))
+		}
 	}
-	for _, o := range b.others.objects {
-		b.out.Others = append(b.out.Others, o.(*unstructured.Unstructured))
+	if b.others != nil {
+		b.out.Others = make([]*unstructured.Unstructured, 0, len(b.others.objects))
+		for _, o := range b.others.objects {
+			b.out.Others = append(b.out.Others, o.(*unstructured.Unstructured))
+		}
 	}
-	b.out.expand()
+	if _, touched := b.kinds[podKind]; touched || b.workloads != nil {
+		b.out.expand()
+	}
 	return b.out
 }

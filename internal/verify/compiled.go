@@ -28,6 +28,9 @@ func (v *verification) enforcement(s subject) map[guarantee.ID][]compile.Object 
 
 // compiled is whether the objects that enforce a guarantee are there and as compiled.
 func (v *verification) compiled(s subject, enforced map[guarantee.ID][]compile.Object, id guarantee.ID) Cell {
+	if s.mapped {
+		return Cell{Verdict: guarantee.NotPromised, Reason: "no Tenant: nothing is compiled"}
+	}
 	if s.rejected != nil {
 		return unknown("the Tenant is rejected, nothing is compiled: %s", rejection(s.rejected))
 	}

@@ -26,7 +26,7 @@ func (v *verification) tenant(s subject) TenantReport {
 	enforced := v.enforcement(s)
 	for _, g := range guarantee.All() {
 		row := Row{Guarantee: g.ID, Boundary: g.Boundary, Promise: g.Sentence}
-		if slices.Contains(promised, g.ID) {
+		if slices.Contains(promised, g.ID) && !(s.mapped && slices.Contains(declared, g.ID)) {
 			row.Compiled = v.compiled(s, enforced, g.ID)
 			row.Predicted = v.predicted(s, g.ID)
 			row.Observed = v.observed(s, g.ID)
@@ -41,6 +41,14 @@ func (v *verification) tenant(s subject) TenantReport {
 	}
 	report.Verdict = worst(report.Rows, func(r Row) guarantee.Verdict { return r.Verdict })
 	return report
+}
+
+// declared are the guarantees that only a Tenant's or its class's declarations, or
+// Watertight's guards, give a meaning to: flows, tiers, budgets, allowed classes, the
+// floor. Nobody promises them to a mapped tenant.
+var declared = []guarantee.ID{
+	guarantee.API7, guarantee.NET3, guarantee.NET4, guarantee.NET5, guarantee.NET7, guarantee.NET9,
+	guarantee.CAP1, guarantee.CAP3, guarantee.CAP5,
 }
 
 // predicted is what the analyzers say.

@@ -21,6 +21,8 @@ type subject struct {
 	class    *v1alpha1.TenantClass
 	objects  []compile.Object
 	rejected error
+	// mapped: there is no Tenant (see snapshot.Mapping), so nothing is compiled.
+	mapped   bool
 	observed []guarantee.Finding
 	// notObserved is why there is no observation although one was asked for.
 	notObserved error
@@ -38,7 +40,7 @@ func Run(ctx context.Context, in Input) (Report, error) {
 		return Report{}, err
 	}
 	v := &verification{in: in, guards: guards, picture: in.Snapshot, compared: map[snapshot.ObjectKey]comparison{}}
-	if in.AsIfApplied && len(subjects) > 0 {
+	if in.AsIfApplied && compiles(subjects) {
 		v.picture = in.Snapshot.With(applied(subjects, guards)...)
 	}
 	v.index = indexOf(v.picture)
@@ -48,7 +50,11 @@ func Run(ctx context.Context, in Input) (Report, error) {
 		if !asked(in, s.tenant.Name) {
 			continue
 		}
-		if in.Observe != nil {
+		switch {
+		case in.Observe == nil:
+		case s.mapped:
+			s.notObserved = errors.New("a mapped tenant has no owner to try things as")
+		default:
 			s.observed, s.notObserved = in.Observe(ctx, s.tenant.Name)
 		}
 		if one := v.tenant(s); in.Each != nil {
@@ -69,10 +75,12 @@ func gather(in Input) ([]subject, error) {
 	var out []subject
 	for _, t := range tenants {
 		known = append(known, t.Name)
-		s := subject{tenant: t, class: in.Snapshot.ClassOf(t)}
-		peers := slices.DeleteFunc(slices.Clone(tenants), func(p *v1alpha1.Tenant) bool { return p == t })
-		result, err := compile.Tenant(compile.Input{Tenant: t, Class: s.class, Peers: peers, Capabilities: in.Capabilities})
-		s.objects, s.rejected = result.Objects, err
+		s := subject{tenant: t, class: in.Snapshot.ClassOf(t), mapped: in.Snapshot.IsMapped(t.Name)}
+		if !s.mapped {
+			peers := slices.DeleteFunc(slices.Clone(tenants), func(p *v1alpha1.Tenant) bool { return p == t || in.Snapshot.IsMapped(p.Name) })
+			result, err := compile.Tenant(compile.Input{Tenant: t, Class: s.class, Peers: peers, Capabilities: in.Capabilities})
+			s.objects, s.rejected = result.Objects, err
+		}
 		out = append(out, s)
 	}
 	for _, name := range in.Tenants {
@@ -81,6 +89,11 @@ func gather(in Input) ([]subject, error) {
 		}
 	}
 	return out, nil
+}
+
+// compiles reports whether there is a Tenant to compile.
+func compiles(subjects []subject) bool {
+	return slices.ContainsFunc(subjects, func(s subject) bool { return !s.mapped })
 }
 
 func asked(in Input, tenant string) bool {
@@ -134,11 +147,11 @@ func (v *verification) predict() {
 
 // notes say what bears on every verdict.
 func (v *verification) notes(subjects []subject) []string {
-	notes := slices.Clone(v.in.Notes)
+	notes := append(slices.Clone(v.in.Notes), v.in.Snapshot.TenancyNotes()...)
 	if len(subjects) == 0 {
 		notes = append(notes, "there is no Tenant here: what there is is judged as it stands, and nothing promises anything of it")
 	}
-	if v.in.AsIfApplied && len(subjects) > 0 {
+	if v.in.AsIfApplied && compiles(subjects) {
 		notes = append(notes, "judged as if these manifests and what Watertight makes of their Tenants were both applied")
 		if names := v.in.Capabilities.RuntimeClasses; len(names) > 0 {
 			notes = append(notes, "the cluster is taken to have the RuntimeClasses "+strings.Join(names, ", "))
