@@ -141,3 +141,15 @@ func (a Addresses) String() string {
 	}
 	return strings.Join(parts, ", ")
 }
+
+// Ranges yields the set's ranges in order, both ends included.
+func (a Addresses) Ranges(yield func(from, to netip.Addr) bool) {
+	for _, r := range a {
+		if !yield(r.from, r.to) {
+			return
+		}
+	}
+}
+
+// First is the lowest address of a set that is not empty.
+func (a Addresses) First() netip.Addr { return a[0].from }

@@ -70,3 +70,14 @@ func Subtract(grants, others []AddressPorts) []AddressPorts {
 	}
 	return out
 }
+
+// Pieces cuts the address space at every border of the grants; a piece is a set of one
+// range.
+func Pieces(grants []AddressPorts) []Addresses {
+	atoms := Atoms(grants)
+	out := make([]Addresses, len(atoms))
+	for i := range atoms {
+		out[i] = atoms[i : i+1 : i+1]
+	}
+	return out
+}

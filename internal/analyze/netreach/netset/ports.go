@@ -2,6 +2,7 @@ package netset
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -175,4 +176,15 @@ func minus(a, b []PortRange) []PortRange {
 		}
 	}
 	return out
+}
+
+// AppendKey appends a text that two sets share when they are equal, and only then.
+func (p Ports) AppendKey(key []byte) []byte {
+	for _, ranges := range [][]PortRange{p.tcp, p.udp, p.sctp} {
+		key = binary.AppendUvarint(key, uint64(len(ranges)))
+		for _, r := range ranges {
+			key = append(key, byte(r.From>>8), byte(r.From), byte(r.To>>8), byte(r.To))
+		}
+	}
+	return key
 }

@@ -1,0 +1,208 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"watertight.dev/watertight/internal/analyze/netreach/rules"
+	"watertight.dev/watertight/internal/snapshot"
+)
+
+// policy is a policy with its peers bound to the engine's sets.
+type policy struct {
+	*rules.Policy
+	key snapshot.ObjectKey
+	// spaces are those that the subject takes in, nil for every one; a policy of a single
+	// namespace stands in that one.
+	spaces *spaceSet
+	bound  [2][]boundRule
+}
+
+// boundRule is a rule whose peers are bound, in the rule's order.
+type boundRule struct {
+	rule  *rules.Rule
+	peers []boundPeer
+	// fixed are the ports that do not depend on the destination; names, those that do.
+	fixed portID
+	names []portName
+	shape int
+}
+
+// readPolicies takes every policy of the snapshot that is of a kind we read.
+func (e *Engine) readPolicies(s *snapshot.Snapshot) {
+	for _, p := range s.NetworkPolicies {
+		e.add(p)
+	}
+	for _, o := range s.Others {
+		if governs(o) {
+			e.add(o)
+		}
+	}
+}
+
+// Kinds of policies that are not read: what they open or close is unknown.
+var unreadKinds = map[string]bool{"GlobalNetworkPolicy": true, "StagedNetworkPolicy": false}
+
+// governs reports whether an object governs traffic: a policy of any engine.
+func governs(o *unstructured.Unstructured) bool {
+	group, kind := o.GroupVersionKind().Group, o.GetKind()
+	switch group {
+	case "policy.networking.k8s.io", "cilium.io":
+		return policyKinds[kind]
+	}
+	return unreadKinds[kind] || kind == "NetworkPolicy" // of a group that is not Kubernetes'
+}
+
+var policyKinds = map[string]bool{
+	"AdminNetworkPolicy": true, "BaselineAdminNetworkPolicy": true, "ClusterNetworkPolicy": true,
+	"CiliumNetworkPolicy": true, "CiliumClusterwideNetworkPolicy": true,
+}
+
+// read gives an object's policies; several for those of Cilium.
+func (e *Engine) read(object snapshot.Object) ([]*rules.Policy, error) {
+	one := func(p *rules.Policy, err error) ([]*rules.Policy, error) {
+		if err != nil {
+			return nil, err
+		}
+		return []*rules.Policy{p}, nil
+	}
+	u, ok := object.(*unstructured.Unstructured)
+	if !ok {
+		np, ok := object.(*networkingv1.NetworkPolicy)
+		if !ok {
+			return nil, nil
+		}
+		return one(e.reader.NetworkPolicy(np))
+	}
+	return e.readOther(u)
+}
+
+// add reads an object and puts its policies where they govern. It does not make the
+// grants of the pods anew.
+func (e *Engine) add(object snapshot.Object) []*policy {
+	key := snapshot.KeyOf(object)
+	read, err := e.read(object)
+	if err != nil {
+		e.Unread = append(e.Unread, Unread{Object: object, Why: err.Error()})
+		return nil
+	}
+	var added []*policy
+	for _, r := range read {
+		p := &policy{Policy: r, key: key}
+		for _, d := range r.Doubts {
+			e.Unread = append(e.Unread, Unread{Object: object, Field: d.Field, Why: d.Why})
+		}
+		e.bindRules(p)
+		e.keys.count(r, 1)
+		if r.Subject.Namespace != "" {
+			if sp := e.spaces.byName[r.Subject.Namespace]; sp != nil {
+				sp.policies = append(sp.policies, p)
+			}
+		} else {
+			e.addWide(p)
+		}
+		added = append(added, p)
+	}
+	e.policies[key] = added
+	return added
+}
+
+func (e *Engine) addWide(p *policy) {
+	at, _ := slices.BinarySearchFunc(e.wide, p, compareOrder)
+	e.wide = slices.Insert(e.wide, at, p)
+	spaces := e.spaces.list
+	if !p.Subject.Namespaces.Empty() {
+		p.spaces = e.spaces.match(p.Subject.Namespaces)
+		spaces = nil
+		for sp := range p.spaces.in {
+			spaces = append(spaces, sp)
+		}
+	}
+	for _, sp := range spaces {
+		sp.addWide(p)
+	}
+}
+
+func (sp *space) addWide(p *policy) {
+	at, _ := slices.BinarySearchFunc(sp.wide, p, compareOrder)
+	sp.wide = slices.Insert(sp.wide, at, p)
+}
+
+// compareOrder is the order of evaluation: by tier and priority. The API leaves equal
+// priorities open; the name decides then, and an overlap is the judge's to report.
+func compareOrder(a, b *policy) int {
+	return cmp.Or(cmp.Compare(a.Tier, b.Tier), cmp.Compare(a.Priority, b.Priority), a.key.Compare(b.key))
+}
+
+func (e *Engine) bindRules(p *policy) {
+	for d := range p.Rules {
+		if len(p.Rules[d]) == 0 {
+			continue
+		}
+		p.bound[d] = make([]boundRule, len(p.Rules[d]))
+		for i := range p.Rules[d] {
+			r := &p.Rules[d][i]
+			b := boundRule{rule: r, fixed: allPorts}
+			if len(r.Ports) > 0 {
+				b.fixed = noPorts
+			}
+			for k := range r.Ports {
+				if r.Ports[k].Name != "" {
+					b.names = append(b.names, portName{r.Ports[k].Name, r.Ports[k].Protocol})
+					continue
+				}
+				b.fixed = e.ports.union(b.fixed, e.ports.id(r.Ports[k].Ports))
+			}
+			if len(r.Peers) > 0 {
+				b.peers = make([]boundPeer, len(r.Peers))
+			}
+			for k := range r.Peers {
+				b.peers[k] = e.bind(&r.Peers[k])
+			}
+			p.bound[d][i] = b
+		}
+	}
+}
+
+// remove takes policies out again and returns the namespaces that they governed.
+func (e *Engine) remove(policies []*policy) []*space {
+	var touched []*space
+	for _, p := range policies {
+		same := func(o *policy) bool { return o == p }
+		e.keys.count(p.Policy, -1)
+		touched = append(touched, e.governed(p)...)
+		if p.Subject.Namespace != "" {
+			if sp := e.spaces.byName[p.Subject.Namespace]; sp != nil {
+				sp.policies = slices.DeleteFunc(sp.policies, same)
+			}
+		} else {
+			for _, sp := range e.governed(p) {
+				sp.wide = slices.DeleteFunc(sp.wide, same)
+			}
+			e.wide = slices.DeleteFunc(e.wide, same)
+			e.spaces.release(p.spaces)
+		}
+		for d := range p.bound {
+			for i := range p.bound[d] {
+				for _, b := range p.bound[d][i].peers {
+					e.release(b)
+				}
+			}
+		}
+	}
+	return touched
+}
+
+// portsAt are the ports of a rule at a destination.
+func (r *boundRule) portsAt(t *portTable, destination *Class) portID {
+	out := r.fixed
+	for _, n := range r.names {
+		if named, ok := destination.named[n]; ok {
+			out = t.union(out, named)
+		}
+	}
+	return out
+}
