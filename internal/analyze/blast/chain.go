@@ -11,7 +11,7 @@ import (
 // Chain leads from what an attacker holds to what falls. Chains of one report share
 // their beginnings.
 type Chain struct {
-	tree *tree
+	ways *ways
 	// at is the position where it ends, last a step that goes on from there, or none.
 	at, last int32
 }
@@ -32,15 +32,15 @@ type Step struct {
 
 // Steps lists the steps, first to last. A chain without steps ends where it starts.
 func (c Chain) Steps() []Step {
-	if c.tree == nil {
+	if c.ways == nil {
 		return nil
 	}
 	var steps []Step
 	if c.last != none {
-		steps = append(steps, c.tree.step(c.last))
+		steps = append(steps, c.ways.step(c.last))
 	}
-	for at := c.at; c.tree.up[at] != none; at = c.tree.up[at] {
-		steps = append(steps, c.tree.step(c.tree.via[at]))
+	for at := c.at; c.ways.up[at] != none; at = c.ways.up[at] {
+		steps = append(steps, c.ways.step(c.ways.via[at]))
 	}
 	slices.Reverse(steps)
 	return steps
@@ -49,8 +49,8 @@ func (c Chain) Steps() []Step {
 // MarshalJSON writes the list of steps.
 func (c Chain) MarshalJSON() ([]byte, error) { return json.Marshal(c.Steps()) }
 
-func (t *tree) step(edge int32) Step {
-	e := &t.graph.edges[edge]
+func (w *ways) step(edge int32) Step {
+	e := w.graph.edge(edge)
 	return Step{
 		From: e.From, To: e.To, ID: e.ID, Guarantee: e.Guarantee, Effect: e.Effect, Reference: e.Reference,
 		Fix: e.Fix, Evidence: e.Evidence, Weak: weak(e),
@@ -72,7 +72,7 @@ func (t *tree) exposures(s *scratch) []Exposure {
 			s.reached[v] = true
 			s.touched = append(s.touched, v)
 			if s.exposure[owner] == 0 {
-				out = append(out, Exposure{Tenant: g.tenants[owner], Chain: Chain{tree: t, at: int32(i), last: edges[k]}})
+				out = append(out, Exposure{Tenant: g.tenants[owner], Chain: Chain{ways: t.ways, at: int32(i), last: edges[k]}})
 				s.exposure[owner] = int32(len(out))
 			}
 			out[s.exposure[owner]-1].Workloads++

@@ -22,7 +22,7 @@ type fixKey struct {
 
 // numberFix gives a step the number of the change that removes it.
 func (g *Graph) numberFix(edge int32, number map[fixKey]int32) {
-	e := &g.edges[edge]
+	e := g.edge(edge)
 	if e.Fix == "" {
 		return
 	}
@@ -117,14 +117,14 @@ func (t *tree) bestFix(s *scratch, taken []taken, now Radius) *Fix {
 	best, after := int32(0), now
 	for _, fix := range candidates {
 		r := without[fix]
-		if c := compareRadius(r, after); c < 0 || c == 0 && best != 0 && compareEdges(&g.edges[g.fixes[fix]], &g.edges[g.fixes[best]]) < 0 {
+		if c := compareRadius(r, after); c < 0 || c == 0 && best != 0 && compareEdges(g.edge(g.fixes[fix]), g.edge(g.fixes[best])) < 0 {
 			best, after = fix, r
 		}
 	}
 	if best == 0 {
 		return nil
 	}
-	e := &g.edges[g.fixes[best]]
+	e := g.edge(g.fixes[best])
 	return &Fix{Fix: e.Fix, Evidence: e.Evidence, Radius: after, Score: after.Score()}
 }
 

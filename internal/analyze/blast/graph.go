@@ -31,7 +31,9 @@ type Graph struct {
 	// starts are the places that an attacker inside a tenant holds already.
 	starts [][]int32
 
-	edges []analyze.Edge
+	// given are the analyzers' steps, meant those that the places imply; edge numbers
+	// the one after the other.
+	given, meant []analyze.Edge
 	// fixOf numbers the change that removes a step, of which fixes says an edge that
 	// names it; 0 is no change at all.
 	fixOf, fixes []int32
@@ -54,20 +56,28 @@ type adjacency struct {
 	edge, to []int32
 }
 
-// New builds the graph of a snapshot's attack steps. Edges of one snapshot only; they are
-// not changed.
+// New builds the graph of a snapshot's attack steps. The edges are kept, and must not be
+// changed afterwards.
 func New(s *snapshot.Snapshot, edges []analyze.Edge) *Graph {
-	g := &Graph{snapshot: s, doubts: map[int32][]snapshot.Problem{}}
+	g := &Graph{snapshot: s, given: edges, doubts: map[int32][]snapshot.Problem{}}
 	for _, t := range s.Tenants {
 		g.tenants = append(g.tenants, t.Name)
 	}
 	slices.Sort(g.tenants)
 	g.tenants = slices.Compact(g.tenants)
-	g.edges = append(slices.Clone(edges), implied(s, edges)...)
+	b := &builder{Graph: g, ends: make([]ends, 0, len(edges))}
+	b.addEdges(edges)
+	for _, more := range [][]analyze.Edge{ownerships(s), b.memberships(), b.wholes()} {
+		g.meant = append(g.meant, more...)
+		b.addEdges(more)
+	}
 	dangling := danglingBindings(s)
-	g.intern(dangling)
+	for _, d := range dangling {
+		b.note(d.holder)
+	}
+	b.sortPlaces()
 	g.assign()
-	g.connect()
+	b.connect()
 	g.prizes = g.listPrizes()
 	for _, d := range dangling {
 		at := g.number[d.holder]
@@ -77,68 +87,17 @@ func New(s *snapshot.Snapshot, edges []analyze.Edge) *Graph {
 	return g
 }
 
-// intern numbers every place that a step or a doubt names.
-func (g *Graph) intern(dangling []doubt) {
-	g.number = make(map[analyze.Place]int32, len(g.edges)/4)
-	note := func(p analyze.Place) {
-		if _, known := g.number[p]; !known {
-			g.number[p] = none
-			g.places = append(g.places, p)
-		}
+// edge is the step of a number.
+func (g *Graph) edge(i int32) *analyze.Edge {
+	if n := int32(len(g.given)); i >= n {
+		return &g.meant[i-n]
 	}
-	for i := range g.edges {
-		note(g.edges[i].From)
-		note(g.edges[i].To)
-	}
-	for _, d := range dangling {
-		note(d.holder)
-	}
-	slices.SortFunc(g.places, analyze.Place.Compare)
-	for i, p := range g.places {
-		g.number[p] = int32(i)
-	}
-}
-
-// connect sorts the steps, numbers the changes that remove them and builds both
-// adjacencies.
-func (g *Graph) connect() {
-	type ends struct{ from, to, edge int32 }
-	steps := make([]ends, 0, len(g.edges))
-	for i := range g.edges {
-		e := &g.edges[i]
-		if e.From.Kind == analyze.PlaceCluster || e.From == e.To {
-			continue // nothing is left to take, or nothing is gained
-		}
-		steps = append(steps, ends{g.number[e.From], g.number[e.To], int32(i)})
-	}
-	slices.SortFunc(steps, func(a, b ends) int {
-		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to), compareEdges(&g.edges[a.edge], &g.edges[b.edge]))
-	})
-	g.fixOf, g.fixes = make([]int32, len(g.edges)), []int32{none}
-	number := map[fixKey]int32{}
-	for _, s := range steps {
-		g.numberFix(s.edge, number)
-	}
-	g.packets = make([]bool, len(g.edges))
-	for _, side := range []*adjacency{&g.strong, &g.weak} {
-		side.start = make([]int32, len(g.places)+1)
-		for _, s := range steps {
-			e := &g.edges[s.edge]
-			if weak(e) != (side == &g.weak) {
-				continue
-			}
-			side.edge, side.to = append(side.edge, s.edge), append(side.to, s.to)
-			side.start[s.from+1]++
-			g.packets[s.edge] = side == &g.weak && sendsPackets(e)
-		}
-		for i := range g.places {
-			side.start[i+1] += side.start[i]
-		}
-	}
+	return &g.given[i]
 }
 
 // weak reports whether a step needs more than what is seen. To come to a meeting point
-// of traffic takes nothing; what leads out of it is packets, and no code runs by them.
+// takes nothing; nothing that leads out of one is a fall by itself: no code runs by
+// packets.
 func weak(e *analyze.Edge) bool {
 	if e.To.Kind == analyze.PlaceNetwork {
 		return false
@@ -146,13 +105,11 @@ func weak(e *analyze.Edge) bool {
 	return e.Weak || e.From.Kind == analyze.PlaceNetwork
 }
 
-// sendsPackets reports whether a weak step is traffic to a workload.
+// sendsPackets reports whether a weak step is traffic to a workload: what it would break
+// is a promise about the network.
 func sendsPackets(e *analyze.Edge) bool {
-	if e.To.Kind != analyze.PlaceWorkload {
-		return false
-	}
 	promise, known := guarantee.Get(e.Guarantee)
-	return e.From.Kind == analyze.PlaceNetwork || known && promise.Boundary == guarantee.Network
+	return known && promise.Boundary == guarantee.Network && e.To.Kind == analyze.PlaceWorkload
 }
 
 // compareEdges orders steps between the same places.

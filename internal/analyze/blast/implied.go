@@ -18,6 +18,7 @@ const (
 	idOwnsTenant = "OwnsTenant"
 	idMemberOf   = "MemberOf"
 	idAllSecrets = "AllSecrets"
+	idAnyNode    = "AnyNode"
 )
 
 // The groups and the user that the API server gives to callers.
@@ -56,38 +57,55 @@ func holder(kind, namespace, name string) analyze.Place {
 	return identity(userPrefix + name)
 }
 
-// implied lists the steps that the meaning of places adds to the edges: an owner acts in
-// all namespaces of the Tenant, an account is in its groups, and all Secrets are those of
-// each namespace.
-func implied(s *snapshot.Snapshot, edges []analyze.Edge) []analyze.Edge {
-	out := ownerships(s)
-	places := map[analyze.Place]bool{}
-	for _, list := range [][]analyze.Edge{edges, out} {
-		for i := range list {
-			places[list[i].From], places[list[i].To] = true, true
+// Places that stand for all of their kind.
+var (
+	allSecrets = analyze.Place{Kind: analyze.PlaceSecrets}
+	anyNode    = analyze.Place{Kind: analyze.PlaceNode}
+)
+
+// wholes are the steps from what stands for all of a kind: all Secrets are those of each
+// namespace, any node may be each of them, unless an edge says more about that.
+func (b *builder) wholes() []analyze.Edge {
+	var out []analyze.Edge
+	if _, known := b.number[allSecrets]; known {
+		for _, ns := range b.snapshot.NamespaceNames() {
+			out = append(out, analyze.Edge{
+				From: allSecrets, To: analyze.Place{Kind: analyze.PlaceSecrets, Namespace: ns},
+				ID: idAllSecrets, Guarantee: guarantee.API1, Effect: "holds the Secrets of namespace " + ns,
+			})
 		}
 	}
-	var sorted []analyze.Place
-	for p := range places {
-		sorted = append(sorted, p)
+	node, known := b.number[anyNode]
+	if !known {
+		return out
 	}
-	slices.SortFunc(sorted, analyze.Place.Compare)
-	for _, p := range sorted {
+	named := map[int32]bool{}
+	for _, e := range b.ends {
+		if e.from == node {
+			named[e.to] = true
+		}
+	}
+	for _, n := range b.snapshot.Nodes {
+		place := analyze.Place{Kind: analyze.PlaceNode, Name: n.Name}
+		if at, known := b.number[place]; !known || !named[at] {
+			out = append(out, analyze.Edge{
+				From: anyNode, To: place, ID: idAnyNode, Effect: "may be node " + n.Name + ": which it is, is not known",
+			})
+		}
+	}
+	return out
+}
+
+// memberships are the steps to groups that other steps start from or lead to.
+func (b *builder) memberships() []analyze.Edge {
+	var out []analyze.Edge
+	for _, p := range b.places {
 		for _, group := range groupsOf(p) {
-			if to := identity(group); places[to] && to != p {
+			to := identity(group)
+			if _, known := b.number[to]; known && to != p {
 				out = append(out, analyze.Edge{From: p, To: to, ID: idMemberOf, Effect: "is in that group"})
 			}
 		}
-	}
-	all := analyze.Place{Kind: analyze.PlaceSecrets}
-	if !places[all] {
-		return out
-	}
-	for _, ns := range s.NamespaceNames() {
-		out = append(out, analyze.Edge{
-			From: all, To: analyze.Place{Kind: analyze.PlaceSecrets, Namespace: ns},
-			ID: idAllSecrets, Guarantee: guarantee.API1, Effect: "holds the Secrets of namespace " + ns,
-		})
 	}
 	return out
 }

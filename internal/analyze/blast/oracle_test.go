@@ -93,6 +93,13 @@ func (o oracle) all() []analyze.Edge {
 	group := func(name string) analyze.Place { return analyze.Place{Kind: "Identity", Name: "Group " + name} }
 	for p := range places {
 		switch {
+		case p.Kind == "Node" && p.Name == "":
+			for _, n := range o.s.Nodes {
+				to := analyze.Place{Kind: "Node", Name: n.Name}
+				if !slices.ContainsFunc(o.edges, func(e analyze.Edge) bool { return e.From == p && e.To == to }) {
+					add(p, to, analyze.Edge{})
+				}
+			}
 		case p.Kind == "Secrets" && p.Namespace == "":
 			for _, ns := range o.s.NamespaceNames() {
 				add(p, analyze.Place{Kind: "Secrets", Namespace: ns}, analyze.Edge{})
@@ -164,7 +171,9 @@ func (o oracle) prizesAt(tenant string, costs map[analyze.Place]cost, mostWeak i
 		case "ControlPlane":
 			note("plane", c)
 		case "Node":
-			note("node "+p.Name, c)
+			if p.Name != "" {
+				note("node "+p.Name, c)
+			}
 		case "Secrets":
 			if p.Namespace != "" {
 				note("secrets "+p.Namespace, c)

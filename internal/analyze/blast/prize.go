@@ -42,6 +42,9 @@ func (g *Graph) listPrizes() prizes {
 	number := map[prize]int32{}
 	byPlace := make([][]prize, len(g.places))
 	nodes := map[string]bool{}
+	for _, n := range g.snapshot.Nodes {
+		nodes[n.Name] = true
+	}
 	for i, p := range g.places {
 		byPlace[i] = g.prizesOf(p, g.tenant[i])
 		for _, z := range byPlace[i] {
@@ -49,9 +52,6 @@ func (g *Graph) listPrizes() prizes {
 				number[z] = none
 				out.list = append(out.list, z)
 			}
-		}
-		if p.Kind == analyze.PlaceNode {
-			nodes[p.Name] = true
 		}
 	}
 	slices.SortFunc(out.list, comparePrizes)
@@ -64,11 +64,10 @@ func (g *Graph) listPrizes() prizes {
 			out.of[i] = append(out.of[i], number[z])
 		}
 	}
-	for _, n := range g.snapshot.Nodes {
-		nodes[n.Name] = true
-	}
-	if len(nodes) > 1 {
-		delete(nodes, "") // "any node" is one of them
+	for _, z := range out.list {
+		if z.kind == prizeNode {
+			nodes[z.key] = true
+		}
 	}
 	out.nodes = len(nodes)
 	namespaces := map[string]bool{}
@@ -112,7 +111,9 @@ func (g *Graph) prizesOf(p analyze.Place, owner int32) []prize {
 	case analyze.PlaceCluster:
 		return []prize{{kind: prizeControlPlane}}
 	case analyze.PlaceNode:
-		out = append(out, prize{kind: prizeNode, key: p.Name})
+		if p != anyNode || len(g.snapshot.Nodes) == 0 { // else it counts as those that it may be
+			out = append(out, prize{kind: prizeNode, key: p.Name})
+		}
 	case analyze.PlaceSecrets:
 		if p.Namespace != "" {
 			out = append(out, prize{prizeSecrets, p.Namespace, tenant})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -47,7 +48,7 @@ func randomGraph(r *rand.Rand) (*snapshot.Snapshot, []analyze.Edge) {
 
 func randomPlaces() []analyze.Place {
 	places := []analyze.Place{
-		{Kind: analyze.PlaceCluster}, {Kind: analyze.PlaceSecrets},
+		{Kind: analyze.PlaceCluster}, {Kind: analyze.PlaceSecrets}, {Kind: analyze.PlaceNode},
 		{Kind: analyze.PlaceNode, Name: "n1"}, {Kind: analyze.PlaceNode, Name: "n2"},
 		{Kind: analyze.PlaceNetwork, Name: "hub"}, {Kind: analyze.PlaceNetwork, Name: "other hub"},
 		{Kind: analyze.PlaceIdentity, Namespace: "watertight-system", Name: "owner-c"},
@@ -93,8 +94,11 @@ func (o oracle) disagree(r Report) (complaints []string) {
 	complaints = append(complaints, o.disagreeOnChains(r.Tenant, r.Falls, strong)...)
 	if !r.Radius.ControlPlane {
 		weak := o.prizesAt(r.Tenant, costs, 1000)
-		for key := range strong {
-			delete(weak, key)
+		for key := range weak {
+			ns, secrets := strings.CutPrefix(key, "secrets ")
+			if _, fallen := strong[key]; fallen || secrets && o.s.TenantOf(ns) != "" {
+				delete(weak, key)
+			}
 		}
 		complaints = append(complaints, o.disagreeOnChains(r.Tenant, r.IfUnseen.Falls, weak)...)
 	}
@@ -172,7 +176,7 @@ func (o oracle) disagreeOnReach(r Report, costs map[analyze.Place]cost) (complai
 	for _, e := range o.all() {
 		from, taken := costs[e.From]
 		to, falls := costs[e.To]
-		network := e.From.Kind == "Network" || e.Weak && e.Guarantee == guarantee.NET1
+		network := isWeak(e) && e.Guarantee == guarantee.NET1
 		if network && e.From.Kind != "ControlPlane" && e.To.Kind == "Workload" && taken && from.weak == 0 && !(falls && to.weak == 0) && len(o.belongs(e.To)) == 1 {
 			reached[e.To] = true
 		}

@@ -66,7 +66,8 @@ type Report struct {
 	Reached []Exposure `json:"reached,omitempty"`
 }
 
-// Unseen is what falls where weak steps succeed too. Falls lists only what they add.
+// Unseen is what falls where weak steps succeed too. Falls lists only what they add, and
+// of a tenant's Secrets only the tenant.
 type Unseen struct {
 	Radius Radius `json:"radius"`
 	Score  int    `json:"score"`
@@ -120,7 +121,7 @@ func (g *Graph) Of(tenant string) (Report, error) {
 	t := g.walk(s, g.starts[own])
 	defer t.forget(s)
 	strong := t.take(s, t.starts, t.strong)
-	r := Report{Tenant: tenant, Radius: g.radius(tenant, strong), Falls: t.falls(strong)}
+	r := Report{Tenant: tenant, Radius: g.radius(tenant, strong), Falls: t.falls(strong, false)}
 	r.Score = r.Radius.Score()
 	if len(strong) > 0 {
 		r.Fix = t.bestFix(s, strong, r.Radius)
@@ -134,7 +135,7 @@ func (g *Graph) Of(tenant string) (Report, error) {
 	}
 	t.walkWeak(s)
 	weak := t.take(s, t.strong, len(t.node))
-	r.IfUnseen.Radius, r.IfUnseen.Falls = g.radius(tenant, append(strong, weak...)), t.falls(weak)
+	r.IfUnseen.Radius, r.IfUnseen.Falls = g.radius(tenant, append(strong, weak...)), t.falls(weak, true)
 	r.IfUnseen.Score = r.IfUnseen.Radius.Score()
 	return r, nil
 }
@@ -142,18 +143,23 @@ func (g *Graph) Of(tenant string) (Report, error) {
 // taken is a prize and the first position with which it falls.
 type taken struct{ prize, at int32 }
 
-// take lists the prizes that fall at some positions and not before.
+// take lists the prizes, in order, that fall at some positions and not before.
 func (t *tree) take(s *scratch, from, to int) []taken {
-	var out []taken
+	found := 0
 	for i := from; i < to; i++ {
 		for _, p := range t.graph.prizes.of[t.node[i]] {
-			if !s.counted[p] {
-				s.counted[p] = true
-				out = append(out, taken{p, int32(i)})
+			if s.fallen[p] == 0 {
+				s.fallen[p] = int32(i) + 1
+				found++
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b taken) int { return int(a.prize) - int(b.prize) })
+	out := make([]taken, 0, found)
+	for p, at := range s.fallen {
+		if found > 0 && int(at) > from {
+			out = append(out, taken{int32(p), at - 1})
+		}
+	}
 	return out
 }
 
@@ -176,17 +182,30 @@ func (g *Graph) radius(tenant string, list []taken) Radius {
 	return r
 }
 
-func (t *tree) falls(list []taken) Falls {
+// falls lists prizes with their chains. Among what takes weak steps the Secrets of a
+// tenant are left out: the tenant is in the list.
+func (t *tree) falls(list []taken, weak bool) Falls {
 	var f Falls
-	lists := map[prizeKind]*[]Fall{prizeTenant: &f.Tenants, prizeNode: &f.Nodes, prizeSecrets: &f.Secrets, prizePlatform: &f.Platform}
+	var size [prizePlatform + 1]int
 	for _, x := range list {
-		z := t.graph.prizes.list[x.prize]
-		fall := Fall{Tenant: z.tenant, Place: t.graph.places[t.node[x.at]], Chain: Chain{tree: t, at: x.at, last: none}}
-		if z.kind == prizeControlPlane {
-			f.ControlPlane = &fall
+		size[t.graph.prizes.list[x.prize].kind]++
+	}
+	lists := [...]*[]Fall{prizeTenant: &f.Tenants, prizeNode: &f.Nodes, prizeSecrets: &f.Secrets, prizePlatform: &f.Platform}
+	for _, x := range list {
+		z := &t.graph.prizes.list[x.prize]
+		if weak && z.kind == prizeSecrets && z.tenant != "" {
 			continue
 		}
-		*lists[z.kind] = append(*lists[z.kind], fall)
+		fall := Fall{Tenant: z.tenant, Place: t.graph.places[t.node[x.at]], Chain: Chain{ways: t.ways, at: x.at, last: none}}
+		if z.kind == prizeControlPlane {
+			f.ControlPlane = &Fall{Place: fall.Place, Chain: fall.Chain}
+			continue
+		}
+		of := lists[z.kind]
+		if *of == nil {
+			*of = make([]Fall, 0, size[z.kind])
+		}
+		*of = append(*of, fall)
 	}
 	return f
 }

@@ -1,21 +1,27 @@
 package blast
 
+import "slices"
+
 // scratch is working memory that is clean between two answers.
 type scratch struct {
 	// seen is the position of a place in the tree, plus one.
 	seen []int32
-	// counted tells prizes that have fallen, reached workloads that packets come to.
-	counted, reached []bool
-	touched          []int32
+	// fallen is the first position with which a prize falls, plus one.
+	fallen []int32
+	// reached are workloads that packets come to, touched lists them.
+	reached []bool
+	touched []int32
 	// exposure is the place of a tenant in the list of exposures, plus one.
 	exposure []int32
 	seeds    []seed
+	tree     tree
 }
 
 func newScratch(g *Graph) *scratch {
 	return &scratch{
-		seen: make([]int32, len(g.places)), counted: make([]bool, len(g.prizes.list)),
+		seen: make([]int32, len(g.places)), fallen: make([]int32, len(g.prizes.list)),
 		reached: make([]bool, len(g.places)), exposure: make([]int32, len(g.tenants)),
+		tree: tree{graph: g},
 	}
 }
 
@@ -32,12 +38,22 @@ type tree struct {
 	node, via, up, dist []int32
 	// starts and strong are how many positions are starts, and fall without a weak step.
 	starts, strong int
+	// ways outlive the answer; keep fills them.
+	ways *ways
 }
 
-// walk finds everything that an attacker at the starts can take. The scratch's seen is in
-// use until forget.
+// ways are what chains need of a tree.
+type ways struct {
+	graph   *Graph
+	via, up []int32
+}
+
+// walk finds everything that an attacker at the starts can take without a weak step. The
+// tree lives in the scratch, until forget.
 func (g *Graph) walk(s *scratch, starts []int32) *tree {
-	t := &tree{graph: g}
+	t := &s.tree
+	t.node, t.via, t.up, t.dist = t.node[:0], t.via[:0], t.up[:0], t.dist[:0]
+	t.ways = &ways{graph: g}
 	for _, p := range starts {
 		t.push(s, seed{node: p, via: none, up: none})
 	}
@@ -93,13 +109,13 @@ func (t *tree) push(s *scratch, n seed) {
 	s.seen[n.node] = int32(len(t.node))
 }
 
-// forget cleans the scratch.
+// forget cleans the scratch, and keeps what the chains need.
 func (t *tree) forget(s *scratch) {
+	t.ways.via, t.ways.up = slices.Clone(t.via), slices.Clone(t.up)
 	for _, place := range t.node {
 		s.seen[place] = 0
 		for _, p := range t.graph.prizes.of[place] {
-			s.counted[p] = false
+			s.fallen[p] = 0
 		}
 	}
-	t.dist = nil
 }
