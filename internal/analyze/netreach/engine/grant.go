@@ -166,18 +166,15 @@ func (e *Engine) evaluate(g *grant, d rules.Direction, near *Class, far other) s
 	if g.plain {
 		return v.union(g.rules)
 	}
-	undecided := everything
-	allowed := nothing
+	admin := outcome{undecided: everything}
 	if len(g.admin) > 0 {
-		var passed span
-		allowed, undecided, passed = v.ordered(g.admin, undecided)
-		undecided = span{e.ports.union(undecided.sure, passed.sure), e.ports.union(undecided.possible, passed.possible)}
+		admin = v.ordered(g.admin, everything)
 	}
-	rest, left := v.namespaced(g, undecided)
-	allowed = v.add(allowed, rest)
-	if left.possible != noPorts {
-		more, undecided, passed := v.ordered(g.baseline, left)
-		allowed = v.add(allowed, v.add(more, v.add(undecided, passed)))
+	allowed, left := v.namespaced(g, v.add(admin.undecided, admin.passed))
+	allowed = v.add(admin.allowed, allowed)
+	if left.possible != noPorts { // what the baseline does not decide is allowed
+		base := v.ordered(g.baseline, left)
+		allowed = v.add(allowed, v.add(base.allowed, v.add(base.undecided, base.passed)))
 	}
 	if g.doubtful {
 		return span{noPorts, allPorts}
@@ -251,36 +248,4 @@ func (v *verdict) namespaced(g *grant, undecided span) (allowed, left span) {
 		return nothing, undecided
 	}
 	return t.both(v.union(g.rules), undecided), nothing
-}
-
-// ordered is a tier in which the first rule that matches decides: what it allows, what it
-// leaves undecided, and what it passes on. A rule that may match decides nothing surely.
-func (v *verdict) ordered(list []*boundRule, in span) (allowed, undecided, passed span) {
-	t := v.engine.ports
-	allowed, undecided, passed = nothing, in, nothing
-	for _, r := range list {
-		if undecided.possible == noPorts {
-			break
-		}
-		a := v.far.match(v.engine, r)
-		if a == no {
-			continue
-		}
-		p := v.ports(r)
-		hit := span{t.intersect(undecided.sure, p), t.intersect(undecided.possible, p)}
-		if a == maybe {
-			hit.sure = noPorts
-		}
-		switch r.rule.Action {
-		case rules.Allow:
-			allowed = v.add(allowed, hit)
-		case rules.Pass:
-			passed = v.add(passed, hit)
-		}
-		undecided.sure = t.minus(undecided.sure, p)
-		if a == yes {
-			undecided.possible = t.minus(undecided.possible, p)
-		}
-	}
-	return allowed, undecided, passed
 }

@@ -23,7 +23,8 @@ type policy struct {
 
 // boundRule is a rule whose peers are bound, in the rule's order.
 type boundRule struct {
-	rule  *rules.Rule
+	policy *policy
+	rule   *rules.Rule
 	peers []boundPeer
 	// fixed are the ports that do not depend on the destination; names, those that do.
 	fixed portID
@@ -145,7 +146,7 @@ func (e *Engine) bindRules(p *policy) {
 		p.bound[d] = make([]boundRule, len(p.Rules[d]))
 		for i := range p.Rules[d] {
 			r := &p.Rules[d][i]
-			b := boundRule{rule: r, fixed: allPorts}
+			b := boundRule{policy: p, rule: r, fixed: allPorts}
 			if len(r.Ports) > 0 {
 				b.fixed = noPorts
 			}

@@ -10,5 +10,18 @@ import (
 
 // readOther reads a policy of a kind that is not Kubernetes' own.
 func (e *Engine) readOther(u *unstructured.Unstructured) ([]*rules.Policy, error) {
-	return nil, fmt.Errorf("policies of kind %s are not read: what they open or close is unknown", u.GetKind())
+	var p *rules.Policy
+	var err error
+	switch u.GetKind() {
+	case "AdminNetworkPolicy", "BaselineAdminNetworkPolicy":
+		p, err = e.reader.AdminNetworkPolicy(u)
+	case "ClusterNetworkPolicy":
+		p, err = e.reader.ClusterNetworkPolicy(u)
+	default:
+		return nil, fmt.Errorf("policies of kind %s (%s) are not read: what they open or close is unknown", u.GetKind(), u.GetAPIVersion())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []*rules.Policy{p}, nil
 }

@@ -19,8 +19,8 @@ func (g *grant) appendShape(key []byte) []byte {
 	key = append(key, flags)
 	for _, list := range [][]*boundRule{g.admin, g.baseline} {
 		key = binary.AppendUvarint(key, uint64(len(list)))
-		for _, r := range list {
-			key = r.appendShape(key)
+		for i, r := range list {
+			key = r.appendShape(append(key, r.rank(list, i)))
 		}
 	}
 	parts := make([]string, len(g.rules)) // in any order, and none twice
@@ -37,6 +37,18 @@ func (g *grant) appendShape(key []byte) []byte {
 		key = g.near.appendNames(append(key, 'n'))
 	}
 	return key
+}
+
+// rank says how a rule of an ordered tier stands to the one before: of the same policy,
+// of another with the same priority, or behind it.
+func (r *boundRule) rank(list []*boundRule, i int) byte {
+	switch {
+	case i > 0 && list[i-1].policy == r.policy:
+		return 0
+	case i > 0 && list[i-1].policy.Priority == r.policy.Priority:
+		return 1
+	}
+	return 2
 }
 
 func (r *boundRule) appendShape(key []byte) []byte {
