@@ -40,7 +40,9 @@ func (c *charges) add(x charge) {
 	c.lists[key] = append(c.lists[key], x)
 }
 
-func (c *charges) report(s *snapshot.Snapshot, l *analyze.Ledger) {
+// report notes a finding for each guarantee and binding. What the binding leads on to is
+// told with the escalation.
+func (c *charges) report(s *snapshot.Snapshot, l *analyze.Ledger, tail func(snapshot.ObjectKey) (string, []guarantee.Evidence)) {
 	for _, key := range c.order {
 		list := c.lists[key]
 		first := list[0]
@@ -60,6 +62,11 @@ func (c *charges) report(s *snapshot.Snapshot, l *analyze.Ledger) {
 		if len(what) > most {
 			more = fmt.Sprintf("; and %d more", len(what)-most)
 			what = what[:most]
+		}
+		if key.id == guarantee.API3 {
+			text, links := tail(key.binding)
+			more += text
+			evidence = append(evidence, links...)
 		}
 		l.Break(key.id, first.fault.reason, fmt.Sprintf("%s may %s%s, by %s and %s: %s",
 			first.subject, strings.Join(what, "; "), more, key.binding, first.grant.role, remedy(first)), evidence...)

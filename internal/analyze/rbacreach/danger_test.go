@@ -194,15 +194,15 @@ func TestUnknown(t *testing.T) {
 		}
 		return count
 	}
-	if got := verdicts(s.With(lost)); got[guarantee.Unknown] != 4 || got[guarantee.Holds] != 0 {
+	if got := verdicts(s.With(lost)); got[guarantee.Unknown] != 5 || got[guarantee.Holds] != 0 {
 		t.Errorf("role missing in a folder: %v", got)
 	}
 	live := s.With(lost)
 	live.Origin = snapshot.OriginLive
-	if got := verdicts(live); got[guarantee.Holds] != 4 {
+	if got := verdicts(live); got[guarantee.Holds] != 5 {
 		t.Errorf("a dangling binding grants nothing on a live cluster: %v", got)
 	}
-	if got := verdicts(s.WithProblems(snapshot.Problem{Source: "roles", Kind: "Role", Message: "403"})); got[guarantee.Unknown] != 4 {
+	if got := verdicts(s.WithProblems(snapshot.Problem{Source: "roles", Kind: "Role", Message: "403"})); got[guarantee.Unknown] != 5 {
 		t.Errorf("403 on roles: %v", got)
 	}
 	admin := s.ClusterRoleBindings[0].DeepCopy()

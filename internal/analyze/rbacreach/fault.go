@@ -44,18 +44,14 @@ func (g grant) scope(s *snapshot.Snapshot, tenant string) scope {
 
 // faults judges a grant of a tenant's identity.
 func (g grant) faults(s *snapshot.Snapshot, tenant string) []fault {
-	if len(g.rule.NonResourceURLs) > 0 {
-		return g.urlFaults()
-	}
+	out := g.urlFaults()
 	where := g.scope(s, tenant)
-	rule := g.rule
 	if g.onlyOwnTenant(tenant) {
-		return nil
+		return out
 	}
-	var out []fault
-	for _, d := range dangers {
-		if verbs, resources := d.match(rule); len(verbs) > 0 && d.Where.holds(where) {
-			out = append(out, fault{d.Guarantee, d.ID, fmt.Sprintf("%s %s in %s, and so %s", strings.Join(verbs, ", "), strings.Join(resources, ", "), g.where(), d.Effect), d.Reference})
+	for _, h := range g.dangers[g.index] {
+		if d := h.danger; d.Where.holds(where) {
+			out = append(out, fault{d.Guarantee, d.ID, fmt.Sprintf("%s %s in %s, and so %s", strings.Join(h.verbs, ", "), strings.Join(h.resources, ", "), g.where(), d.Effect), d.Reference})
 		}
 	}
 	if where == scopeOwn {

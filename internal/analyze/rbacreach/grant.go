@@ -17,7 +17,12 @@ type binding struct {
 	role     snapshot.ObjectKey
 	// namespace that the binding holds in; empty for the whole cluster.
 	namespace string
-	rules     []rbacv1.PolicyRule
+	*compiled
+	// bare is set where cluster-scoped objects are out of reach though namespace is empty:
+	// the same RoleBinding in every namespace.
+	bare bool
+	// via is what lets an identity bind itself; nil for a binding that there is.
+	via *cause
 	// dangling is set where the role is not there though a folder could rely on it.
 	dangling bool
 }
@@ -32,37 +37,46 @@ type grant struct {
 
 // roles finds the rules of a role.
 type roles struct {
-	rules   map[snapshot.ObjectKey][]rbacv1.PolicyRule
-	cluster map[string]*rbacv1.ClusterRole
-	list    []*rbacv1.ClusterRole
+	rules    map[snapshot.ObjectKey][]rbacv1.PolicyRule
+	compiled map[snapshot.ObjectKey]*compiled
+	list     []*rbacv1.ClusterRole
 }
 
-// allBindings lists every binding by the keys of its subjects.
-func allBindings(s *snapshot.Snapshot) map[string][]*binding {
+// allBindings lists every binding.
+func allBindings(s *snapshot.Snapshot) ([]*binding, *roles) {
 	r := readRoles(s)
-	out := map[string][]*binding{}
+	var out []*binding
 	for _, b := range s.RoleBindings {
-		r.add(s, out, &binding{
+		out = append(out, &binding{
 			key:      snapshot.ObjectKey{Group: rbacv1.GroupName, Kind: "RoleBinding", Namespace: b.Namespace, Name: b.Name},
 			subjects: b.Subjects, namespace: b.Namespace, role: roleKey(b.RoleRef, b.Namespace),
 		})
 	}
 	for _, b := range s.ClusterRoleBindings {
-		r.add(s, out, &binding{
+		out = append(out, &binding{
 			key:      snapshot.ObjectKey{Group: rbacv1.GroupName, Kind: "ClusterRoleBinding", Name: b.Name},
 			subjects: b.Subjects, role: roleKey(b.RoleRef, ""),
 		})
 	}
-	return out
+	for _, b := range out {
+		r.fill(s, b)
+	}
+	return out, r
 }
 
-func (r *roles) add(s *snapshot.Snapshot, all map[string][]*binding, b *binding) {
-	r.fill(s, b)
-	for _, sub := range b.subjects {
-		for _, key := range subjectKeys(sub) {
-			all[key] = append(all[key], b)
+// bySubject finds bindings by the keys of their subjects.
+func bySubject(bindings []*binding) map[string][]*binding {
+	out := map[string][]*binding{}
+	for _, b := range bindings {
+		for _, sub := range b.subjects {
+			for _, key := range subjectKeys(sub) {
+				if list := out[key]; len(list) == 0 || list[len(list)-1] != b {
+					out[key] = append(list, b)
+				}
+			}
 		}
 	}
+	return out
 }
 
 func roleKey(ref rbacv1.RoleRef, namespace string) snapshot.ObjectKey {
@@ -75,21 +89,33 @@ func roleKey(ref rbacv1.RoleRef, namespace string) snapshot.ObjectKey {
 // fill finds the rules of a binding's role. On a live cluster a role that does not exist
 // grants nothing.
 func (r *roles) fill(s *snapshot.Snapshot, b *binding) {
-	rules, ok := r.rules[b.role]
-	if !ok && b.role.Kind == "ClusterRole" {
-		rules, ok = builtin[b.role.Name]
-	}
-	b.rules = rules
+	c, ok := r.find(b.role)
+	b.compiled = c
 	b.dangling = !ok && s.Origin == snapshot.OriginFolder
 }
 
+// find gives a role's rules, matched against the tables on first use; those of a role
+// that does not exist are empty.
+func (r *roles) find(key snapshot.ObjectKey) (*compiled, bool) {
+	if c, ok := r.compiled[key]; ok {
+		return c, c != nothing
+	}
+	rules, ok := r.rules[key]
+	if !ok && key.Kind == "ClusterRole" {
+		rules, ok = builtin[key.Name]
+	}
+	c := nothing
+	if ok {
+		c = compileRules(rules)
+	}
+	r.compiled[key] = c
+	return c, ok
+}
+
 func readRoles(s *snapshot.Snapshot) *roles {
-	r := &roles{rules: map[snapshot.ObjectKey][]rbacv1.PolicyRule{}, cluster: map[string]*rbacv1.ClusterRole{}, list: s.ClusterRoles}
+	r := &roles{rules: map[snapshot.ObjectKey][]rbacv1.PolicyRule{}, compiled: map[snapshot.ObjectKey]*compiled{}, list: s.ClusterRoles}
 	for _, role := range s.Roles {
 		r.rules[roleKey(rbacv1.RoleRef{Kind: "Role", Name: role.Name}, role.Namespace)] = role.Rules
-	}
-	for _, role := range s.ClusterRoles {
-		r.cluster[role.Name] = role
 	}
 	for _, role := range s.ClusterRoles {
 		r.rules[roleKey(rbacv1.RoleRef{Kind: "ClusterRole", Name: role.Name}, "")] = r.aggregate(role, nil)
