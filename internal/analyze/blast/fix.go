@@ -1,7 +1,6 @@
 package blast
 
 import (
-	"cmp"
 	"slices"
 
 	"watertight.dev/watertight/internal/guarantee"
@@ -117,7 +116,7 @@ func (t *tree) bestFix(s *scratch, taken []taken, now Radius) *Fix {
 	best, after := int32(0), now
 	for _, fix := range candidates {
 		r := without[fix]
-		if c := compareRadius(r, after); c < 0 || c == 0 && best != 0 && compareEdges(g.edge(g.fixes[fix]), g.edge(g.fixes[best])) < 0 {
+		if c := r.Compare(after); c < 0 || c == 0 && best != 0 && compareEdges(g.edge(g.fixes[fix]), g.edge(g.fixes[best])) < 0 {
 			best, after = fix, r
 		}
 	}
@@ -158,18 +157,4 @@ func afterEach(g *Graph, list []taken, savedBy map[int32][]int32, now Radius) ([
 		}
 	}
 	return order, without
-}
-
-// compareRadius orders by what weighs most: tenants, then the control plane, nodes,
-// Secrets and the platform's namespaces.
-func compareRadius(a, b Radius) int {
-	plane := 0
-	if a.ControlPlane != b.ControlPlane {
-		plane = 1
-		if b.ControlPlane {
-			plane = -1
-		}
-	}
-	return cmp.Or(cmp.Compare(a.Score(), b.Score()), plane, cmp.Compare(a.Nodes, b.Nodes),
-		cmp.Compare(a.Secrets, b.Secrets), cmp.Compare(a.Platform, b.Platform))
 }

@@ -155,7 +155,7 @@ func (o oracle) disagreeOnFix(r Report) (complaints []string) {
 	best := r.Radius
 	for _, e := range o.all() {
 		if e.Fix != "" {
-			if after := without(e.Evidence); compareRadius(after, best) < 0 {
+			if after := without(e.Evidence); after.Compare(best) < 0 {
 				best = after
 			}
 		}

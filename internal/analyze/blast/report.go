@@ -1,6 +1,7 @@
 package blast
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,6 +31,20 @@ func (r Radius) Score() int { return r.Tenants }
 
 // Zero reports whether nothing falls.
 func (r Radius) Zero() bool { return r == Radius{} }
+
+// Compare orders by what weighs most: tenants, then the control plane, nodes, Secrets and
+// the platform's namespaces.
+func (r Radius) Compare(other Radius) int {
+	plane := 0
+	switch {
+	case r.ControlPlane && !other.ControlPlane:
+		plane = 1
+	case other.ControlPlane && !r.ControlPlane:
+		plane = -1
+	}
+	return cmp.Or(cmp.Compare(r.Score(), other.Score()), plane, cmp.Compare(r.Nodes, other.Nodes),
+		cmp.Compare(r.Secrets, other.Secrets), cmp.Compare(r.Platform, other.Platform))
+}
 
 func (r *Radius) add(kind prizeKind, n int) {
 	switch kind {
@@ -109,6 +124,9 @@ type Exposure struct {
 	// Chain leads to the first of them.
 	Chain Chain `json:"chain"`
 }
+
+// Tenants lists all tenants that Of answers for, sorted.
+func (g *Graph) Tenants() []string { return slices.Clone(g.tenants) }
 
 // Of reports on a tenant.
 func (g *Graph) Of(tenant string) (Report, error) {
