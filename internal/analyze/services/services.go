@@ -1,6 +1,12 @@
 // Package services looks for ways round the network policies: Services that reach past
-// the cluster's edge or take others' addresses, endpoints at foreign pods, host names
-// that belong to others. It does not follow a packet through a load balancer.
+// the cluster's edge or take others' addresses, endpoints at foreign pods, nodes and
+// metadata, host names that belong to others, annotations and grants that make a
+// controller a deputy. It does not follow a packet through a load balancer, and does not
+// judge who may write these objects (that is RBAC's question) or whether a policy lets
+// their traffic through (that is netreach's). Traffic distribution, session affinity and
+// internalTrafficPolicy choose among a Service's own endpoints and open nothing, so they
+// are not looked at; publishNotReadyAddresses neither, because a pod counts as an
+// endpoint here whether it is ready or not.
 package services
 
 import (
@@ -8,102 +14,123 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"watertight.dev/watertight/api/v1alpha1"
 	"watertight.dev/watertight/internal/analyze"
+	"watertight.dev/watertight/internal/analyze/services/gateway"
 	"watertight.dev/watertight/internal/guarantee"
 	"watertight.dev/watertight/internal/snapshot"
 )
 
-var answered = []guarantee.ID{guarantee.NET2}
+var (
+	answered = []guarantee.ID{guarantee.NET2}
+	// needed are the kinds without which the absence of a road proves nothing.
+	needed = []string{
+		"Tenant", "TenantClass", "Service", "Pod", "Endpoints", "EndpointSlice", "Ingress",
+		"HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "Gateway", "ListenerSet", "ReferenceGrant", gateway.Group,
+	}
+)
 
 // Analyzer judges NET-2.
 func Analyzer() analyze.Analyzer {
-	return analyze.Analyzer{Name: "services", Guarantees: slices.Clone(answered), Run: Run}
-}
-
-// judge is what the judgements of one tenant share.
-type judge struct {
-	snapshot   *snapshot.Snapshot
-	tenant     string
-	class      *v1alpha1.TenantClass
-	namespaces []string
-	ledger     *analyze.Ledger
-	// places maps the addresses of pods to their namespaces.
-	places map[string][]string
-	seen   int
+	return analyze.Analyzer{Name: "services", Guarantees: slices.Clone(answered), Run: Run, Edges: Roads}
 }
 
 // Run judges every tenant of the snapshot.
 func Run(s *snapshot.Snapshot) []guarantee.Finding {
-	places := podPlaces(s)
+	p := newPicture(s)
+	conflicts := p.conflicts()
 	var findings []guarantee.Finding
 	for _, t := range s.Tenants {
-		j := &judge{
-			snapshot: s, tenant: t.Name, class: s.ClassOf(t), namespaces: s.NamespacesOf(t.Name),
-			ledger: analyze.NewLedger(s, t.Name), places: places,
+		j := newJudge(p, t)
+		for _, ns := range s.NamespacesOf(t.Name) {
+			j.namespace(p.space(ns))
 		}
-		if j.class == nil {
-			j.ledger.Doubt(guarantee.NET2, "ClassNotFound", fmt.Sprintf("TenantClass %s of tenant %s does not exist: which Service types and host names it may use is unknown; create it or correct spec.className", t.Spec.ClassName, t.Name),
-				analyze.AboutTenant(s, t.Name, "spec.className", t.Spec.ClassName))
+		for _, c := range conflicts[t.Name] {
+			j.conflict(c)
 		}
-		j.services()
-		j.endpoints()
-		j.slices()
-		j.ingresses()
-		j.routes()
-		j.ledger.NeedsNamespaces(answered)
-		j.ledger.Needs(answered, "Tenant", "TenantClass", "Service", "Pod", "Endpoints", "EndpointSlice", "Ingress", "HTTPRoute", "GRPCRoute", "TLSRoute")
-		j.ledger.Hold(guarantee.NET2, "NoWayRound", fmt.Sprintf("none of its %d Services, endpoints, Ingresses and routes reaches past the cluster's edge, takes a foreign address or claims a foreign host name", j.seen),
-			analyze.AboutTenant(s, t.Name, "spec.namespaces", fmt.Sprintf("%d objects were judged in %s", j.seen, strings.Join(j.namespaces, ", "))))
-		findings = append(findings, j.ledger.Close(answered)...)
+		for _, c := range p.parameters[t.Name] {
+			j.note(classParameters, c.object, c.field, "names namespace "+c.namespace)
+		}
+		findings = append(findings, j.close()...)
 	}
 	return findings
 }
 
-func podPlaces(s *snapshot.Snapshot) map[string][]string {
-	places := map[string][]string{}
-	for _, p := range s.Pods {
-		for _, ip := range append([]corev1.PodIP{{IP: p.Status.PodIP}}, p.Status.PodIPs...) {
-			if ip.IP != "" && !slices.Contains(places[ip.IP], p.Namespace) {
-				places[ip.IP] = append(places[ip.IP], p.Namespace)
-			}
-		}
-	}
-	return places
+// judge is what the judgements of one tenant share.
+type judge struct {
+	*picture
+	tenant *v1alpha1.Tenant
+	class  *v1alpha1.TenantClass
+	// hostnames are the class's, with the tenant's name filled in.
+	hostnames []string
+	ledger    *analyze.Ledger
+	seen      int
+	noted     map[noteKey]int
 }
 
-// mine reports whether an object is the tenant's, and counts it.
-func (j *judge) mine(o snapshot.Object) bool {
-	if !slices.Contains(j.namespaces, o.GetNamespace()) {
-		return false
-	}
-	j.seen++
-	return true
+type noteKey struct {
+	object snapshot.ObjectKey
+	rule   string
 }
 
-func (j *judge) broken(o snapshot.Object, reason, field, detail, remedy string) {
-	j.ledger.Break(guarantee.NET2, reason, fmt.Sprintf("%s, %s, %s: %s", snapshot.KeyOf(o), field, detail, remedy),
-		analyze.About(j.snapshot, o, field, detail))
+func newJudge(p *picture, t *v1alpha1.Tenant) *judge {
+	j := &judge{picture: p, tenant: t, class: p.snapshot.ClassOf(t), ledger: analyze.NewLedger(p.snapshot, t.Name), noted: map[noteKey]int{}}
+	j.hostnames = hostnamesOf(j.class, t.Name)
+	if j.class == nil {
+		j.ledger.Doubt(guarantee.NET2, "ClassNotFound", fmt.Sprintf("TenantClass %s of tenant %s does not exist: which Service types and host names it may use is unknown; create it or correct spec.className", t.Spec.ClassName, t.Name),
+			analyze.AboutTenant(p.snapshot, t.Name, "spec.className", t.Spec.ClassName))
+	}
+	return j
 }
 
-// services judges types, external addresses and external names.
-func (j *judge) services() {
-	for _, s := range j.snapshot.Services {
-		if !j.mine(s) {
-			continue
-		}
-		if len(s.Spec.ExternalIPs) > 0 {
-			j.broken(s, "ExternalIPs", "spec.externalIPs[0]", "takes traffic for address "+s.Spec.ExternalIPs[0]+" from the whole cluster", "remove spec.externalIPs")
-		}
-		switch s.Spec.Type {
-		case corev1.ServiceTypeExternalName:
-			j.broken(s, "ExternalName", "spec.externalName", "sends clients on to "+s.Spec.ExternalName, "name that host where it is used")
-		case corev1.ServiceTypeNodePort, corev1.ServiceTypeLoadBalancer:
-			if j.class != nil && !slices.Contains(j.class.Spec.Network.ServiceTypes, s.Spec.Type) {
-				j.broken(s, "ServiceTypeForbidden", "spec.type", fmt.Sprintf("is %s, which class %s does not allow", s.Spec.Type, j.class.Name), "make it ClusterIP")
-			}
-		}
+func hostnamesOf(class *v1alpha1.TenantClass, tenant string) []string {
+	if class == nil {
+		return nil
 	}
+	out := make([]string, 0, len(class.Spec.Network.Hostnames))
+	for _, h := range class.Spec.Network.Hostnames {
+		out = append(out, strings.ReplaceAll(h, "{tenant}", tenant))
+	}
+	return out
+}
+
+// namespace judges what is in one of the tenant's namespaces.
+func (j *judge) namespace(n *space) {
+	for _, s := range n.services {
+		j.service(n, s)
+	}
+	for _, p := range j.snapshot.PodsIn(n.name) {
+		j.hostPorts(p)
+	}
+	j.endpoints(n)
+	j.endpointSlices(n)
+	for _, g := range n.ingresses {
+		j.ingress(g)
+	}
+	for _, g := range n.gateways {
+		j.gateway(g)
+	}
+	for _, s := range n.sets {
+		j.listenerSet(s)
+	}
+	for _, r := range n.routes {
+		j.route(r)
+	}
+	for _, g := range n.grants {
+		j.grant(g)
+	}
+	for _, o := range n.strange {
+		j.note(gatewayKindUnknown, o, "apiVersion", "is "+clip(o.GetAPIVersion())+" "+clip(o.GetKind()))
+	}
+	j.seen += n.size()
+}
+
+func (j *judge) close() []guarantee.Finding {
+	j.rest()
+	j.ledger.NeedsNamespaces(answered)
+	j.ledger.Needs(answered, needed...)
+	namespaces := j.snapshot.NamespacesOf(j.tenant.Name)
+	j.ledger.Hold(guarantee.NET2, "NoWayRound", fmt.Sprintf("none of its %d Services, endpoints, Ingresses and routes reaches past the cluster's edge, takes a foreign address or claims a foreign host name", j.seen),
+		analyze.AboutTenant(j.snapshot, j.tenant.Name, "spec.namespaces", fmt.Sprintf("%d objects were judged in %s", j.seen, strings.Join(namespaces, ", "))))
+	return j.ledger.Close(answered)
 }
