@@ -98,7 +98,7 @@ func newRootCommand(e *env, program string) *cobra.Command {
 		newUpCommand(e), newDownCommand(e), newSuperviseCommand(e),
 		newInstallCommand(e), newUninstallCommand(e), newOperatorCommand(e),
 		newRenderCommand(e), newVerifyCommand(e), newReachCommand(e), newExplainCommand(e), newDemoCommand(e),
-		newEngineCommand(e),
+		newBlastCommand(e), newEngineCommand(e),
 		newSnapshotCommand(e), newKubeconfigCommand(e), newVersionCommand(e),
 	)
 	return root
