@@ -97,7 +97,7 @@ func newRootCommand(e *env, program string) *cobra.Command {
 	root.AddCommand(
 		newUpCommand(e), newDownCommand(e), newSuperviseCommand(e),
 		newInstallCommand(e), newUninstallCommand(e), newOperatorCommand(e),
-		newRenderCommand(e), newVerifyCommand(e), newReachCommand(e), newExplainCommand(e), newDemoCommand(e),
+		newRenderCommand(e), newVerifyCommand(e), newReachCommand(e), newDiffCommand(e), newExplainCommand(e), newDemoCommand(e),
 		newBlastCommand(e), newEngineCommand(e),
 		newSnapshotCommand(e), newKubeconfigCommand(e), newVersionCommand(e),
 	)
