@@ -35,7 +35,7 @@ func KeyOf(o Object) ObjectKey {
 // template inside it.
 func Template(pod *corev1.Pod) (owner ObjectKey, path string, ok bool) {
 	path = pod.Annotations[AnnotationTemplate]
-	if path == "" || len(pod.OwnerReferences) == 0 {
+	if !Synthetic(pod) || len(pod.OwnerReferences) == 0 {
 		return ObjectKey{}, "", false
 	}
 	o := pod.OwnerReferences[0]

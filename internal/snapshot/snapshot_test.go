@@ -124,6 +124,17 @@ func TestWorkloads(t *testing.T) {
 	}
 }
 
+// TestForgedTemplate keeps a real pod that carries the mark of made-up ones.
+func TestForgedTemplate(t *testing.T) {
+	pod := &corev1.Pod{ObjectMeta: named("n", "sly")}
+	pod.UID, pod.Annotations = "1", map[string]string{snapshot.AnnotationTemplate: "spec.template"}
+	pod.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "other"}}
+	s := new(snapshot.Snapshot).With(pod)
+	if len(s.Pods) != 1 || snapshot.KeyOf(s.Pods[0]) != (snapshot.ObjectKey{Kind: "Pod", Namespace: "n", Name: "sly"}) {
+		t.Errorf("got %+v", s.Pods)
+	}
+}
+
 // TestKinds keeps the table in order: every kind can be made and found again.
 func TestKinds(t *testing.T) {
 	for _, k := range snapshot.Kinds() {

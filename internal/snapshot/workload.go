@@ -60,7 +60,7 @@ func WorkloadOf(object runtime.Object) *Workload {
 func (w *Workload) pod() *corev1.Pod {
 	controller := true
 	meta := w.Template.ObjectMeta.DeepCopy()
-	meta.Name, meta.Namespace = w.Object.GetName(), w.Object.GetNamespace()
+	meta.Name, meta.Namespace, meta.UID = w.Object.GetName(), w.Object.GetNamespace(), ""
 	if meta.Annotations == nil {
 		meta.Annotations = map[string]string{}
 	}
@@ -74,8 +74,11 @@ func (w *Workload) pod() *corev1.Pod {
 	}
 }
 
-// Synthetic reports whether a pod was made up from a template.
-func Synthetic(pod *corev1.Pod) bool { return pod.Annotations[AnnotationTemplate] != "" }
+// Synthetic reports whether a pod was made up from a template. A pod of an API server has
+// a UID, and does not pass for one whatever it is annotated with.
+func Synthetic(pod *corev1.Pod) bool {
+	return pod.Annotations[AnnotationTemplate] != "" && pod.UID == ""
+}
 
 // expand replaces the snapshot's synthetic pods: one for each workload that no real pod
 // and no other workload in the snapshot stands for.

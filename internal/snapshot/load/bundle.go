@@ -146,8 +146,7 @@ func (h *harvest) decodeLine(n int, line bundleLine) {
 	fresh := harvest{}
 	source := line.Source
 	gvk := schema.GroupVersionKind{Group: line.Group, Kind: line.Kind}
-	var top head
-	if err := json.Unmarshal(line.Object, &top); err == nil && top.APIVersion != "" {
+	if top, err := peek(line.Object); err == nil && top.APIVersion != "" {
 		fresh.decodeObject(source, line.Object)
 	} else {
 		fresh.decodeKind(source, versioned(gvk), line.Object)

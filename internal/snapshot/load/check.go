@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/validation/path"
@@ -32,9 +33,11 @@ func check(object snapshot.Object) []string {
 }
 
 func checkNames(object snapshot.Object) []string {
-	var faults []string
 	name, namespace := object.GetName(), object.GetNamespace()
+	faults := checkTemplate(object)
 	switch {
+	case len(faults) > 0:
+		return faults
 	case name == "" && object.GetGenerateName() != "":
 		faults = append(faults, "metadata.generateName gives no name before it is created: set metadata.name")
 	case name == "":
@@ -52,6 +55,24 @@ func checkNames(object snapshot.Object) []string {
 		}
 	}
 	return faults
+}
+
+// checkTemplate finds what a template engine was to fill in: no API server takes such a
+// name or label.
+func checkTemplate(object snapshot.Object) []string {
+	const open, fix = "{{", " is a template: render it first, as with helm template"
+	switch {
+	case strings.Contains(object.GetName(), open):
+		return []string{"metadata.name" + fix}
+	case strings.Contains(object.GetNamespace(), open):
+		return []string{"metadata.namespace" + fix}
+	}
+	for key, value := range object.GetLabels() {
+		if strings.Contains(key, open) || strings.Contains(value, open) {
+			return []string{"metadata.labels" + fix}
+		}
+	}
+	return nil
 }
 
 func checkPolicy(p *networkingv1.NetworkPolicy) []string {

@@ -1,15 +1,19 @@
 package load
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
-	yaml3 "go.yaml.in/yaml/v3"
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	kjson "sigs.k8s.io/json"
-	"sigs.k8s.io/yaml"
 
 	"watertight.dev/watertight/internal/snapshot"
 )
@@ -24,6 +28,8 @@ type item struct {
 type harvest struct {
 	items    []item
 	problems []snapshot.Problem
+	// spare are workers that may help; nil where there are none.
+	spare *crew
 }
 
 func (h *harvest) problem(source, kind, format string, args ...any) {
@@ -34,12 +40,13 @@ func (h *harvest) stray(source, message string) {
 	h.problems = append(h.problems, snapshot.Problem{Source: source, Message: message, Stray: true})
 }
 
-// head is what every object begins with.
-type head struct {
-	APIVersion string            `json:"apiVersion"`
-	Kind       string            `json:"kind"`
-	Items      []json.RawMessage `json:"items"`
+func (h *harvest) merge(other harvest) {
+	h.items = append(h.items, other.items...)
+	h.problems = append(h.problems, other.problems...)
 }
+
+// clean reports whether everything was taken.
+func (h *harvest) clean() bool { return len(h.problems) == 0 }
 
 // decodeFile reads every document of a file.
 func (h *harvest) decodeFile(name string, data []byte) {
@@ -48,95 +55,126 @@ func (h *harvest) decodeFile(name string, data []byte) {
 		h.problem(name, "", "%v: remove it from the folder or save it as text", err)
 		return
 	}
-	for _, d := range documents {
-		h.decodeDocument(d)
-	}
+	h.each(len(documents), func(h *harvest, i int) { h.decodeDocument(documents[i]) })
 }
 
+// decodeDocument reads a document. Should a parser ever give up on it, that is the
+// document's problem and not the program's.
 func (h *harvest) decodeDocument(d document) {
+	defer func() {
+		if r := recover(); r != nil {
+			h.problem(d.source, "", "%s: %s", gaveUp, clip(fmt.Sprint(r)))
+		}
+	}()
 	if d.isJSON {
 		h.decodeObject(d.source, d.data)
 		return
 	}
-	data, err := yaml.YAMLToJSONStrict(d.data)
+	if data, ok := plainYAML(d.data); ok {
+		h.decodeObject(d.source, data)
+		return
+	}
+	h.decodeYAML(d)
+}
+
+const gaveUp = "cannot be read, for the parser gave up"
+
+// decodeYAML reads what plainYAML does not.
+func (h *harvest) decodeYAML(d document) {
+	parsed, err := parseYAML(d.data)
+	var data []byte
+	if err == nil {
+		data, err = parsed.json(false)
+	}
 	if err != nil {
-		h.problem(d.source, "", "malformed YAML: %s", oneLine(err))
+		h.problem(d.source, "", "malformed YAML: %s%s", oneLine(err), templated(d.data))
 		return
 	}
-	first := harvest{}
+	first := harvest{spare: h.spare}
 	first.decodeObject(d.source, data)
-	if first.clean() {
-		h.merge(first)
-		return
-	}
-	second := harvest{} // a name or label such as y or no, which YAML 1.1 takes for a boolean
-	if data, err := modernJSON(d.data); err == nil {
-		second.decodeObject(d.source, data)
-	}
-	if len(second.items) > len(first.items) {
-		first = second
+	if !first.clean() { // perhaps a name or label such as y or no, which YAML 1.1 takes for a boolean
+		second := harvest{spare: h.spare}
+		if words, err := parsed.json(true); err == nil && !bytes.Equal(words, data) {
+			second.decodeObject(d.source, words)
+		}
+		if len(second.items) > len(first.items) {
+			first = second
+		}
 	}
 	h.merge(first)
 }
 
-// modernJSON converts YAML 1.2, in which y, n, yes, no, on and off are words.
-func modernJSON(data []byte) ([]byte, error) {
-	var value any
-	if err := yaml3.Unmarshal(data, &value); err != nil {
-		return nil, err
+// templated says that a document is a template, if it looks like one.
+func templated(data []byte) string {
+	if bytes.Contains(data, []byte("{{")) {
+		return " (it is a template: render it first, as with helm template)"
 	}
-	return json.Marshal(value)
+	return ""
 }
 
-// clean reports whether everything was taken.
-func (h *harvest) clean() bool { return len(h.problems) == 0 }
-
-func (h *harvest) merge(other harvest) {
-	h.items = append(h.items, other.items...)
-	h.problems = append(h.problems, other.problems...)
-}
+// maxLists is how deep Lists may stand inside each other.
+const maxLists = 4
 
 // decodeObject reads one object, or each of a List.
 func (h *harvest) decodeObject(source string, data []byte) {
-	var top head
-	if err := json.Unmarshal(data, &top); err != nil {
-		h.problem(source, "", "is no Kubernetes object: %s", oneLine(err))
+	h.decodeItem(part{source: source, data: data})
+}
+
+// part is an object on its way: a document or an item of a List.
+type part struct {
+	source string
+	data   []byte
+	// implied is the kind of a typed list ("PodList"), which its items may leave out.
+	implied head
+	depth   int
+}
+
+func (h *harvest) decodeItem(p part) {
+	top, err := peek(p.data)
+	if err != nil {
+		h.problem(p.source, "", "is no Kubernetes object: %s", oneLine(err))
 		return
+	}
+	if top.Kind == "" && p.implied.Kind != "" {
+		top.Kind, top.APIVersion = p.implied.Kind, p.implied.APIVersion
 	}
 	gv, err := schema.ParseGroupVersion(top.APIVersion)
 	switch {
 	case top.Kind == "" && top.APIVersion == "":
-		h.stray(source, "is no Kubernetes object: it has neither apiVersion nor kind")
+		h.stray(p.source, "is no Kubernetes object: it has neither apiVersion nor kind")
+	case top.Kind == "" && chartFile(p.source):
+		h.stray(p.source, "describes a Helm chart and is no Kubernetes object: render the chart first (helm template)")
 	case top.Kind == "" || top.APIVersion == "":
-		h.problem(source, top.Kind, "apiVersion and kind must both be set: add the missing one")
+		h.problem(p.source, top.Kind, "apiVersion and kind must both be set: add the missing one")
 	case err != nil:
-		h.problem(source, top.Kind, "apiVersion %q is malformed: write group/version", clip(top.APIVersion))
+		h.problem(p.source, top.Kind, "apiVersion %q is malformed: write group/version", clip(top.APIVersion))
 	case top.Items != nil && strings.HasSuffix(top.Kind, "List"):
-		for i, raw := range top.Items {
-			h.decodeObject(fmt.Sprintf("%s.items[%d]", source, i), withHead(raw, top))
-		}
+		h.decodeList(p, top)
 	default:
-		h.decodeKind(source, gv.WithKind(top.Kind), data)
+		h.decodeKind(p.source, gv.WithKind(top.Kind), p.data)
 	}
 }
 
-// withHead gives an item of a typed list ("PodList") the kind that its list implies.
-func withHead(raw json.RawMessage, list head) json.RawMessage {
-	kind := strings.TrimSuffix(list.Kind, "List")
-	if kind == "" {
-		return raw
+// decodeList reads the items of a list where they stand.
+func (h *harvest) decodeList(p part, top head) {
+	if p.depth >= maxLists {
+		h.problem(p.source, "", "is a List inside more than %d others: write its items one by one", maxLists-1)
+		return
 	}
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(raw, &fields) != nil || fields == nil || fields["kind"] != nil {
-		return raw
+	var items []part
+	implied := head{Kind: strings.TrimSuffix(top.Kind, "List"), APIVersion: top.APIVersion}
+	whole := eachItem(top.Items, func(data []byte) {
+		items = append(items, part{
+			source: fmt.Sprintf("%s.items[%d]", p.source, len(items)), data: data, implied: implied, depth: p.depth + 1,
+		})
+	})
+	if !whole || p.depth == 0 && !json.Valid(p.data) {
+		var any json.RawMessage
+		err := errors.Join(json.Unmarshal(p.data, &any), json.Unmarshal(top.Items, &[]json.RawMessage{}))
+		h.problem(p.source, "", "is a List that cannot be read: %s", oneLine(cmp.Or(err, errors.New("items is no list"))))
+		return
 	}
-	fields["kind"], _ = json.Marshal(kind)
-	fields["apiVersion"], _ = json.Marshal(list.APIVersion)
-	filled, err := json.Marshal(fields)
-	if err != nil {
-		return raw
-	}
-	return filled
+	h.each(len(items), func(h *harvest, i int) { h.decodeItem(items[i]) })
 }
 
 // decodeKind reads an object into the type of its kind; unknown fields are problems,
@@ -149,10 +187,16 @@ func (h *harvest) decodeKind(source string, gvk schema.GroupVersionKind, data []
 	}
 	if !known {
 		u := &unstructured.Unstructured{}
-		if err := u.UnmarshalJSON(data); err != nil {
-			h.problem(source, gvk.Kind, "cannot be read: %s", oneLine(err))
+		if err := kjson.UnmarshalCaseSensitivePreserveInts(data, &u.Object); err != nil {
+			h.problem(source, gvk.Kind, "%s cannot be read: %s", clip(gvk.Kind), oneLine(err))
 			return
 		}
+		if u.Object == nil { // null, in a typed list
+			h.problem(source, gvk.Kind, "is no Kubernetes object: it is null")
+			return
+		}
+		u.SetGroupVersionKind(gvk)
+		reduce(u)
 		h.take(source, u, gvk)
 		return
 	}
@@ -169,16 +213,13 @@ func (h *harvest) decodeKind(source string, gvk schema.GroupVersionKind, data []
 }
 
 // newObject makes an empty object of the kind. A group that is Kubernetes' own or ours
-// must have the version; of any other group nothing is known.
+// must have the version; of any other group nothing is known. Kinds that the snapshot
+// has no field for, and no workloads, stay as they are, unchecked.
 func newObject(gvk schema.GroupVersionKind) (snapshot.Object, bool, error) {
-	if fresh, err := scheme.New(gvk); err == nil {
-		object, ok := fresh.(snapshot.Object)
-		if !ok || !read(gvk, object) {
-			return nil, false, nil
-		}
-		return object, true, nil
+	if fresh, ok := typed[gvk]; ok {
+		return fresh(), true, nil
 	}
-	if !scheme.IsGroupRegistered(gvk.Group) {
+	if scheme.Recognizes(gvk) || !scheme.IsGroupRegistered(gvk.Group) {
 		return nil, false, nil
 	}
 	var versions []string
@@ -193,28 +234,34 @@ func newObject(gvk schema.GroupVersionKind) (snapshot.Object, bool, error) {
 	return nil, false, fmt.Errorf("unknown API version %s of %s: use %s", gvk.GroupVersion(), gvk.Kind, versions[0])
 }
 
-// read reports whether a kind is read into its type: those that the snapshot has fields
-// for and workloads. The rest stays as it is, unchecked.
-func read(gvk schema.GroupVersionKind, object snapshot.Object) bool {
-	if snapshot.WorkloadOf(object) != nil || gvk.Kind == "ReplicationController" && gvk.Group == "" {
-		return true
-	}
-	for _, k := range kinds {
-		if k.GroupVersionKind == gvk {
-			return true
-		}
-	}
-	return false
-}
+// kinds that the snapshot has fields for; typed makes those and workloads.
+var (
+	kinds = snapshot.Kinds()
+	typed = typedKinds()
+)
 
-// kinds that the snapshot has fields for.
-var kinds = snapshot.Kinds()
+func typedKinds() map[schema.GroupVersionKind]func() snapshot.Object {
+	out := map[schema.GroupVersionKind]func() snapshot.Object{}
+	for _, k := range kinds {
+		out[k.GroupVersionKind] = k.New
+	}
+	apps, batch := appsv1.SchemeGroupVersion, batchv1.SchemeGroupVersion
+	out[apps.WithKind("Deployment")] = func() snapshot.Object { return &appsv1.Deployment{} }
+	out[apps.WithKind("StatefulSet")] = func() snapshot.Object { return &appsv1.StatefulSet{} }
+	out[apps.WithKind("DaemonSet")] = func() snapshot.Object { return &appsv1.DaemonSet{} }
+	out[apps.WithKind("ReplicaSet")] = func() snapshot.Object { return &appsv1.ReplicaSet{} }
+	out[batch.WithKind("Job")] = func() snapshot.Object { return &batchv1.Job{} }
+	out[batch.WithKind("CronJob")] = func() snapshot.Object { return &batchv1.CronJob{} }
+	out[corev1.SchemeGroupVersion.WithKind("ReplicationController")] = func() snapshot.Object { return &corev1.ReplicationController{} }
+	return out
+}
 
 // take checks and defaults an object and adds it.
 func (h *harvest) take(source string, object snapshot.Object, gvk schema.GroupVersionKind) {
 	if object.GetNamespace() == "" && namespacedKind(object, gvk) {
 		object.SetNamespace("default")
 	}
+	forget(object)
 	if faults := check(object); len(faults) > 0 {
 		for _, f := range faults {
 			h.problem(source, gvk.Kind, "%s %s: %s", gvk.Kind, clip(object.GetName()), f)

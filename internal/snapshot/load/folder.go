@@ -1,6 +1,7 @@
 package load
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 	kruntime "k8s.io/apimachinery/pkg/runtime"
@@ -22,35 +24,46 @@ import (
 // may hold many.
 const maxFile = 64 << 20
 
+// Progress is how far the reading of a folder has come.
+type Progress struct {
+	Files, Of, Objects int
+}
+
 // Folder reads every .yaml, .yml and .json file below a folder, or a single file. Files
 // are read in parallel and taken in the order of their names. Hidden files and folders
 // are passed over, and symbolic links that leave the folder are not followed.
 func Folder(ctx context.Context, dir string) (*snapshot.Snapshot, error) {
+	return WatchedFolder(ctx, dir, func(Progress) {})
+}
+
+// WatchedFolder is Folder, and says after each file how far it is; watch is called from
+// several goroutines.
+func WatchedFolder(ctx context.Context, dir string, watch func(Progress)) (*snapshot.Snapshot, error) {
 	root, names, walkProblems, err := list(dir)
 	if err != nil {
 		return nil, fmt.Errorf("read folder %s: %w", dir, err)
 	}
 	defer root.Close() //nolint:errcheck // read only
 	harvests := make([]harvest, len(names))
+	spare := newCrew(runtime.GOMAXPROCS(0) - 1)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
+	var files, objects atomic.Int64
 	for i, name := range names {
 		group.Go(func() error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
+			harvests[i].spare = spare
 			harvests[i].readFile(root, name)
+			watch(Progress{Files: int(files.Add(1)), Of: len(names), Objects: int(objects.Add(int64(len(harvests[i].items))))})
 			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, fmt.Errorf("read folder %s: %w", dir, err)
 	}
-	all := harvest{problems: walkProblems}
-	for _, h := range harvests {
-		all.items = append(all.items, h.items...)
-		all.problems = append(all.problems, h.problems...)
-	}
+	all := gather(harvests, walkProblems)
 	if len(all.items) == 0 && len(all.problems) == 0 {
 		return nil, fmt.Errorf("read folder %s: no Kubernetes manifest in it (*.yaml, *.yml, *.json): name another folder", dir)
 	}
@@ -126,6 +139,12 @@ func manifest(name string) bool {
 	return false
 }
 
+// chartFile reports whether a document is in a file that Helm keeps beside manifests.
+func chartFile(source string) bool {
+	name, _, _ := strings.Cut(path.Base(source), "#")
+	return name == "Chart.yaml"
+}
+
 func hidden(name string) bool {
 	for part := range strings.SplitSeq(name, "/") {
 		if strings.HasPrefix(part, ".") && part != "." && part != ".." {
@@ -142,7 +161,7 @@ func (h *harvest) readFile(root *os.Root, name string) {
 		return
 	}
 	defer file.Close() //nolint:errcheck // read only
-	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	data, err := readAll(file)
 	switch {
 	case err != nil:
 		h.problem(name, "", "cannot be read: %v", err)
@@ -153,10 +172,34 @@ func (h *harvest) readFile(root *os.Root, name string) {
 	}
 }
 
+// readAll reads a file up to one byte more than is allowed, in one piece where its size
+// is known.
+func readAll(file *os.File) ([]byte, error) {
+	var buffer bytes.Buffer
+	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+		buffer.Grow(int(min(info.Size(), maxFile)) + bytes.MinRead)
+	}
+	_, err := buffer.ReadFrom(io.LimitReader(file, maxFile+1))
+	return buffer.Bytes(), err
+}
+
+// gather puts what the files yield into one harvest, in their order.
+func gather(harvests []harvest, problems []snapshot.Problem) harvest {
+	items := 0
+	for _, h := range harvests {
+		items += len(h.items)
+	}
+	all := harvest{problems: problems, items: make([]item, 0, items)}
+	for _, h := range harvests {
+		all.merge(h)
+	}
+	return all
+}
+
 // snapshot puts the harvest together. Of doubled objects the last stays, as after
 // kubectl apply.
 func (h *harvest) snapshot() *snapshot.Snapshot {
-	sources := map[snapshot.ObjectKey]string{}
+	sources := make(map[snapshot.ObjectKey]string, len(h.items))
 	objects := make([]kruntime.Object, 0, len(h.items))
 	for _, it := range h.items {
 		key := snapshot.KeyOf(it.object)
@@ -166,6 +209,5 @@ func (h *harvest) snapshot() *snapshot.Snapshot {
 		sources[key] = it.source
 		objects = append(objects, it.object)
 	}
-	s := new(snapshot.Snapshot).With(objects...).WithSources(sources)
-	return s.WithProblems(h.problems...)
+	return snapshot.New(snapshot.Parts{Objects: objects, Sources: sources, Problems: h.problems})
 }

@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
@@ -25,10 +26,23 @@ const (
 )
 
 // foreignGroups are groups whose every kind bears on verdicts, though the snapshot has
-// no field for it: other policy engines, meshes and gateways.
-var foreignGroups = []string{
-	"policy.networking.k8s.io", "cilium.io", "crd.projectcalico.org", "projectcalico.org",
-	"security.istio.io", "gateway.networking.k8s.io",
+// no field for it: other policy engines, meshes, gateways, devices, and
+// what custom resources there are. Named are kinds that could open or close something, so
+// that they are missed by name where their group cannot be looked into.
+var foreignGroups = []struct {
+	name  string
+	kinds []string
+}{
+	{"policy.networking.k8s.io", []string{"AdminNetworkPolicy", "BaselineAdminNetworkPolicy", "ClusterNetworkPolicy"}},
+	{"cilium.io", []string{"CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"}},
+	{"crd.projectcalico.org", []string{"NetworkPolicy", "GlobalNetworkPolicy"}},
+	{"projectcalico.org", []string{"NetworkPolicy", "GlobalNetworkPolicy"}},
+	{"security.istio.io", []string{"PeerAuthentication", "AuthorizationPolicy"}},
+	{"networking.istio.io", []string{"ServiceEntry", "Gateway", "VirtualService", "DestinationRule", "Sidecar"}},
+	{"policy.linkerd.io", []string{"Server", "AuthorizationPolicy", "ServerAuthorization", "MeshTLSAuthentication", "NetworkAuthentication"}},
+	{"gateway.networking.k8s.io", []string{"Gateway", "HTTPRoute", "GRPCRoute", "TLSRoute", "ReferenceGrant"}},
+	{"resource.k8s.io", []string{"ResourceClaim", "ResourceClaimTemplate", "DeviceClass"}},
+	{"apiextensions.k8s.io", []string{"CustomResourceDefinition"}},
 }
 
 // Live reads the kinds that verdicts rest on from an API server, in pages. A kind that
@@ -62,9 +76,7 @@ func Live(ctx context.Context, config *rest.Config) (*snapshot.Snapshot, error) 
 		objects = append(objects, a.objects...)
 		problems = append(problems, a.problems...)
 	}
-	s := Objects(objects...).WithProblems(problems...)
-	s.Origin = snapshot.OriginLive
-	return s, nil
+	return snapshot.New(snapshot.Parts{Objects: objects, Problems: problems, Origin: snapshot.OriginLive}), nil
 }
 
 // answer is what listing a kind gave.
@@ -141,36 +153,56 @@ func foreignListers(config *rest.Config) ([]lister, error) {
 		return []lister{{kind: "", broken: fmt.Errorf("discover API groups: %w", err)}}, nil
 	}
 	var lists []lister
-	for _, name := range foreignGroups {
+	for _, f := range foreignGroups {
 		for _, g := range groups.Groups {
-			if g.Name == name {
-				lists = append(lists, groupListers(disco, client, g.PreferredVersion.GroupVersion)...)
+			if g.Name == f.name {
+				lists = append(lists, groupListers(disco, client, g, f.kinds)...)
 			}
 		}
 	}
 	return lists, nil
 }
 
-func groupListers(disco discovery.DiscoveryInterface, client dynamic.Interface, version string) []lister {
-	gv, _ := schema.ParseGroupVersion(version)
-	resources, err := disco.ServerResourcesForGroupVersion(version)
-	if err != nil {
-		return []lister{{resource: gv.WithResource(""), kind: gv.Group, broken: fmt.Errorf("discover %s: %w", version, err)}}
+// groupListers lists every kind of a group once: in the preferred version if that has it,
+// else in another, for a group may serve some kinds in older versions only.
+func groupListers(disco discovery.DiscoveryInterface, client dynamic.Interface, group metav1.APIGroup, named []string) []lister {
+	versions := []string{group.PreferredVersion.GroupVersion}
+	for _, v := range group.Versions {
+		if v.GroupVersion != versions[0] {
+			versions = append(versions, v.GroupVersion)
+		}
 	}
-	var lists []lister
-	for _, r := range resources.APIResources {
-		if !slices.Contains(r.Verbs, "list") {
+	var lists, broken []lister
+	seen := map[string]bool{}
+	for _, version := range versions {
+		gv, _ := schema.ParseGroupVersion(version)
+		resources, err := disco.ServerResourcesForGroupVersion(version)
+		if err != nil {
+			for _, kind := range named {
+				broken = append(broken, lister{resource: gv.WithResource(""), kind: kind, broken: fmt.Errorf("discover %s: %w", version, err)})
+			}
 			continue
 		}
-		at := client.Resource(gv.WithResource(r.Name))
-		lists = append(lists, lister{
-			resource: gv.WithResource(r.Name), kind: r.Kind,
-			page: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-				return at.List(ctx, options)
-			},
-		})
+		for _, r := range resources.APIResources {
+			if slices.Contains(r.Verbs, "list") && !seen[r.Kind] {
+				seen[r.Kind] = true
+				lists = append(lists, foreignLister(client, gv.WithResource(r.Name), r.Kind))
+			}
+		}
+	}
+	for _, b := range broken { // unless another version has the kind
+		if !seen[b.kind] {
+			seen[b.kind] = true
+			lists = append(lists, b)
+		}
 	}
 	return lists
+}
+
+func foreignLister(client dynamic.Interface, resource schema.GroupVersionResource, kind string) lister {
+	return lister{resource: resource, kind: kind, page: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		return client.Resource(resource).List(ctx, options)
+	}}
 }
 
 // all lists every page. A list that grew too old on the way is taken up where the
@@ -207,8 +239,11 @@ func (l lister) all(ctx context.Context) answer {
 
 // lean drops what no verdict rests on and takes much memory.
 func lean(o runtime.Object) runtime.Object {
-	if m, ok := o.(metav1.Object); ok {
-		m.SetManagedFields(nil)
+	if u, ok := o.(*unstructured.Unstructured); ok {
+		reduce(u)
+	}
+	if object, ok := o.(snapshot.Object); ok {
+		forget(object)
 	}
 	return o
 }
@@ -217,6 +252,8 @@ func lean(o runtime.Object) runtime.Object {
 func (l lister) failed(err error) answer {
 	message := fmt.Sprintf("%s cannot be listed: %s", l.resource.Resource, oneLine(err))
 	switch {
+	case apierrors.IsForbidden(err) && l.resource.Resource == "":
+		message = fmt.Sprintf("%s cannot be looked for (403): allow the verb get on /apis/%s to whoever runs watertight", l.kind, l.resource.GroupVersion())
 	case apierrors.IsForbidden(err):
 		message = fmt.Sprintf("%s may not be listed (403): allow the verb list on %s to whoever runs watertight", l.kind, l.resource.GroupResource())
 	case apierrors.IsNotFound(err):
