@@ -61,14 +61,14 @@ func TestReachJSON(t *testing.T) {
 
 func TestReachNothing(t *testing.T) {
 	stdout, _, err := runReachTest(t, reachManifests, "-o", "json", "--from", "shop/db")
-	if err != nil || strings.Join(strings.Fields(stdout), "") != `{"connections":[]}` {
+	if err != nil || strings.Join(strings.Fields(stdout), "") != `{"connections":[],"unknown":[]}` {
 		t.Errorf("got %q, %v", stdout, err)
 	}
 }
 
 func TestReachCSV(t *testing.T) {
 	stdout, _, err := runReachTest(t, reachManifests, "-o", "csv", "--from", "shop/web")
-	want := "from,to,protocol,port,endPort\nshop/web,shop/db,TCP,5432,5433\nshop/web,0.0.0.0/0,*,1,65535\nshop/web,::/0,*,1,65535\n"
+	want := "from,to,protocol,port,endPort,verdict\nshop/web,shop/db,TCP,5432,5433,allowed\nshop/web,0.0.0.0/0,*,1,65535,allowed\nshop/web,::/0,*,1,65535,allowed\n"
 	if err != nil || stdout != want {
 		t.Errorf("got %q, %v", stdout, err)
 	}
@@ -83,7 +83,9 @@ func TestReachText(t *testing.T) {
 
 // TestReachExits gives each kind of trouble its exit code and its word.
 func TestReachExits(t *testing.T) {
-	cilium := "\n---\napiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: x, namespace: shop}\n"
+	calico := "\n---\napiVersion: projectcalico.org/v3\nkind: NetworkPolicy\nmetadata: {name: x, namespace: shop}\n"
+	block := "\n---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: b, namespace: shop}\n" +
+		"spec: {podSelector: {matchLabels: {app: db}}, policyTypes: [Ingress], ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}]}]}\n"
 	for name, c := range map[string]struct {
 		manifests string
 		args      []string
@@ -93,7 +95,9 @@ func TestReachExits(t *testing.T) {
 		"format":         {reachManifests, []string{"-o", "xml"}, exitUsage, `unknown output format "xml"`},
 		"no such pod":    {reachManifests, []string{"--from", "shop/ghost"}, exitUsage, `find "shop/ghost"`},
 		"malformed":      {reachManifests + "\n---\na: [\n", nil, exitUnknown, "in.yaml#4: malformed YAML"},
-		"foreign policy": {reachManifests + cilium, nil, exitUnknown, "CiliumNetworkPolicy shop/x: policies of this kind are not judged yet"},
+		"foreign policy": {reachManifests + calico, nil, exitUnknown, "NetworkPolicy shop/x: policies of kind NetworkPolicy (projectcalico.org/v3) are not read"},
+		"may match pods": {reachManifests + block, nil, exitUnknown, "say --ip-blocks-match-pods=true or =false"},
+		"matches pods":   {reachManifests + block, []string{"--ip-blocks-match-pods=false"}, exitHolds, ""},
 		"stray":          {reachManifests + "\n---\nreplicas: 3\n", nil, exitHolds, "note: in.yaml#4"},
 	} {
 		_, stderr, err := runReachTest(t, c.manifests, c.args...)

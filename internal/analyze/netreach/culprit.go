@@ -2,38 +2,40 @@ package netreach
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"watertight.dev/watertight/internal/analyze"
+	"watertight.dev/watertight/internal/analyze/netreach/engine"
+	"watertight.dev/watertight/internal/analyze/netreach/netset"
+	"watertight.dev/watertight/internal/analyze/netreach/rules"
 	"watertight.dev/watertight/internal/guarantee"
 	"watertight.dev/watertight/internal/snapshot"
 )
 
-// ruleKey is a place in a NetworkPolicy.
-type ruleKey struct {
-	namespace, name, field string
-}
-
-// offence is undeclared traffic of one class with another, or with addresses.
+// offence is undeclared traffic of one class with others, or with addresses.
 type offence struct {
 	id     guarantee.ID
 	tenant string
-	dir    direction
+	dir    rules.Direction
 	// near is the tenant's own class.
-	near *Class
-	// far is the other class, or nil, with addresses.
-	far       *Class
-	addresses Addresses
-	ports     Ports
+	near *engine.Class
+	// far is the other class, or nil, with addresses; more are further ones that share
+	// the causes, and count all namespaces of the far ends, where they are a crowd.
+	far       *engine.Class
+	more      []*engine.Class
+	count     int
+	addresses netset.Addresses
+	ports     netset.Ports
+	// sure is false where the traffic is only perhaps allowed.
+	sure bool
 }
 
 // culprit gathers the offences that one cause explains: one mistake, one finding.
 type culprit struct {
 	offence
-	cause      cause
-	namespaces []string // of the far ends
-	example    *Class
+	cause      engine.Cause
+	namespaces []string // of the far ends, the first few
+	known      map[string]bool
 	real       bool
 	// certain is set where no policy that could not be read would have closed it.
 	certain bool
@@ -42,38 +44,48 @@ type culprit struct {
 // culprits are in the order in which they were found.
 type culprits struct {
 	list  []*culprit
-	byKey map[string]*culprit
+	byKey map[culpritKey]*culprit
 }
 
-func newCulprits() *culprits { return &culprits{byKey: map[string]*culprit{}} }
+type culpritKey struct {
+	id          guarantee.ID
+	tenant      string
+	dir         rules.Direction
+	namespace   string
+	hostNetwork bool
+	rule        *rules.Rule
+	sure        bool
+}
+
+func newCulprits() *culprits { return &culprits{byKey: map[culpritKey]*culprit{}} }
 
 // charge finds the causes, on the tenant's side, of an offence.
-func (c *culprits) charge(o offence, spare func(cause) bool) {
-	causes := o.near.addressCauses(o.dir)
+func (c *culprits) charge(e *engine.Engine, o offence, spare func(engine.Cause) bool) {
+	var causes []engine.Cause
 	if o.far != nil {
-		causes = o.near.causes(o.dir, o.far)
+		causes = e.Causes(o.dir, o.near, o.far)
+	} else {
+		causes = e.AddressCauses(o.dir, o.near)
 	}
 	for _, why := range causes {
 		part := o
-		part.ports = why.ports.Intersect(o.ports)
+		part.ports = why.Ports.Intersect(o.ports)
 		if o.far == nil {
-			part.addresses = why.addresses.Intersect(o.addresses)
+			part.addresses = why.Addresses.Intersect(o.addresses)
 		}
-		if part.ports.Empty() || o.far == nil && part.addresses.Empty() || spare != nil && spare(why) {
+		if part.ports.Empty() || o.far == nil && part.addresses.Empty() || spare != nil && spare(why) || o.sure && !why.Sure {
 			continue
 		}
 		c.add(part, why)
 	}
 }
 
-func (c *culprits) add(o offence, why cause) {
-	key := fmt.Sprintf("%s|%s|%d|%s|%t|%s", o.id, o.tenant, o.dir, o.near.Namespace, o.near.HostNetwork, why.rule)
-	if why.policy != nil {
-		key += "|" + why.policy.object.Name
-	}
+func (c *culprits) add(o offence, why engine.Cause) {
+	key := culpritKey{o.id, o.tenant, o.dir, o.near.Namespace(), o.near.HostNetwork, why.Rule, o.sure}
 	known, ok := c.byKey[key]
 	if !ok {
-		known = &culprit{offence: o, cause: why, example: o.far}
+		known = &culprit{offence: o, cause: why, known: map[string]bool{}}
+		known.count = 0
 		c.byKey[key] = known
 		c.list = append(c.list, known)
 	}
@@ -81,19 +93,26 @@ func (c *culprits) add(o offence, why cause) {
 	known.addresses = known.addresses.Union(o.addresses)
 	known.real = known.real || len(o.near.Pods) > 0
 	known.certain = known.certain || o.certain(why)
-	if o.far != nil && !slices.Contains(known.namespaces, o.far.Namespace) {
-		known.namespaces = append(known.namespaces, o.far.Namespace)
+	if o.far == nil {
+		return
 	}
+	for _, far := range append([]*engine.Class{o.far}, o.more...) {
+		if ns := far.Namespace(); !known.known[ns] {
+			known.known[ns] = true
+			known.namespaces = append(known.namespaces, ns)
+		}
+	}
+	known.count = max(known.count, o.count, len(known.namespaces))
 }
 
 // certain reports whether both ends are isolated already, so that one policy more could
 // only open more; or are past policies.
-func (o offence) certain(why cause) bool {
-	near := why.policy != nil || o.near.HostNetwork
+func (o offence) certain(why engine.Cause) bool {
+	near := why.Policy != nil || o.near.HostNetwork
 	if o.far == nil || o.id == guarantee.NET8 {
 		return near
 	}
-	return near && (o.far.HostNetwork || !o.far.grants[1-o.dir].open())
+	return near && (o.far.HostNetwork || o.far.Isolated(1-o.dir))
 }
 
 // report turns each culprit into a finding.
@@ -103,7 +122,11 @@ func (c *culprits) report(j *judge) {
 		if l == nil || !x.certain && !l.Complete("NetworkPolicy") {
 			continue
 		}
-		l.Break(x.id, x.reason(), x.message(), x.evidence(j)...)
+		if x.sure {
+			l.Break(x.id, x.reason(), x.message(), x.evidence(j)...)
+		} else {
+			l.Doubt(x.id, "Perhaps"+x.reason(), x.perhaps(), x.evidence(j)...)
+		}
 	}
 }
 
@@ -111,13 +134,15 @@ func (x *culprit) reason() string {
 	switch {
 	case x.id == guarantee.NET8:
 		return "OneSidedAllow"
-	case x.cause.policy == nil && x.near.HostNetwork:
+	case x.id == guarantee.NET6:
+		return "NodeReachable"
+	case x.cause.Policy == nil && x.near.HostNetwork:
 		return "HostNetwork"
-	case x.cause.policy == nil:
+	case x.cause.Policy == nil:
 		return "NotIsolated"
 	case x.metadata():
 		return "MetadataReachable"
-	case x.dir == egress:
+	case x.dir == rules.Egress:
 		return "UndeclaredEgress"
 	}
 	return "UndeclaredIngress"
@@ -125,29 +150,45 @@ func (x *culprit) reason() string {
 
 // message is one sentence: who, what, where, and how to mend it.
 func (x *culprit) message() string {
-	subject := fmt.Sprintf("pods in %s", x.near.Namespace)
+	return fmt.Sprintf("%s %s on %s, which is not declared (%s): %s", x.subject(), x.object(), x.ports, x.where(), x.remedy())
+}
+
+// perhaps is the message where nobody can tell.
+func (x *culprit) perhaps() string {
+	why := "the rule may match"
+	switch rule := x.cause.Rule; {
+	case rule != nil && rule.Unsure != "":
+		why = rule.Unsure
+	case x.cause.Peer != nil && x.cause.Peer.Unknown != "":
+		why = x.cause.Peer.Unknown
+	case x.cause.Peer != nil && x.cause.Peer.Addresses != nil:
+		why = "whether ipBlocks match pods is up to the network plugin, or the pods' addresses are not known"
+	}
+	return fmt.Sprintf("it cannot be told whether %s %s on %s (%s: %s)", x.subject(), x.object(), x.ports, x.where(), why)
+}
+
+func (x *culprit) subject() string {
+	subject := fmt.Sprintf("pods in %s", x.near.Namespace())
 	if !x.real {
-		subject = fmt.Sprintf("a pod that the tenant may create in %s", x.near.Namespace)
+		subject = fmt.Sprintf("a pod that the tenant may create in %s", x.near.Namespace())
 	}
-	verb := "reach"
 	switch {
-	case x.id == guarantee.NET8 && x.dir == egress:
-		verb = "would reach, once the other side allows it,"
+	case x.id == guarantee.NET8 && x.dir == rules.Egress:
+		return subject + " would reach, once the other side allows it,"
 	case x.id == guarantee.NET8:
-		verb = "would admit, once the other side allows it,"
-	case x.dir == ingress:
-		verb = "admit"
+		return subject + " would admit, once the other side allows it,"
+	case x.dir == rules.Ingress && x.real:
+		return subject + " admit"
+	case x.dir == rules.Ingress:
+		return subject + " admits"
+	case x.real:
+		return subject + " reach"
 	}
-	if !x.real && !strings.HasPrefix(verb, "would") {
-		verb += "es"
-		verb = strings.Replace(verb, "admites", "admits", 1)
-	}
-	return fmt.Sprintf("%s %s %s on %s, which is not declared (%s): %s", subject, verb, x.object(), x.ports, x.where(), x.remedy())
+	return subject + " reaches"
 }
 
 // object is the far end in words.
 func (x *culprit) object() string {
-	const most = 4
 	var parts []string
 	if !x.addresses.Empty() {
 		text := x.addresses.String()
@@ -156,9 +197,10 @@ func (x *culprit) object() string {
 		}
 		parts = append(parts, text)
 	}
-	switch names := x.namespaces; {
-	case len(names) > most:
-		parts = append(parts, fmt.Sprintf("pods in %s and %d more namespaces", strings.Join(names[:most], ", "), len(names)-most))
+	names := x.namespaces[:min(len(x.namespaces), mostNamed)]
+	switch more := x.count - len(names); {
+	case len(names) > 0 && more > 0:
+		parts = append(parts, fmt.Sprintf("pods in %s and %d more namespaces", strings.Join(names, ", "), more))
 	case len(names) > 0:
 		parts = append(parts, "pods in "+strings.Join(names, ", "))
 	}
@@ -166,13 +208,15 @@ func (x *culprit) object() string {
 }
 
 // metadata reports whether addresses that nothing may open are among the far ends.
-func (x *culprit) metadata() bool { return !x.addresses.Intersect(neverReachable).Empty() }
+func (x *culprit) metadata() bool {
+	return x.id == guarantee.NET4 && !x.addresses.Intersect(neverReachable).Empty()
+}
 
 // where names what allows it.
 func (x *culprit) where() string {
 	switch {
-	case x.cause.policy != nil:
-		return fmt.Sprintf("NetworkPolicy %s/%s, %s", x.cause.policy.object.Namespace, x.cause.policy.object.Name, x.cause.field)
+	case x.cause.Policy != nil:
+		return fmt.Sprintf("%s, %s", snapshot.KeyOf(x.cause.Policy.Object), x.cause.Field())
 	case x.near.HostNetwork:
 		return "the pod uses the node's network"
 	}
@@ -181,11 +225,13 @@ func (x *culprit) where() string {
 
 func (x *culprit) remedy() string {
 	switch {
-	case x.cause.policy == nil && x.near.HostNetwork:
+	case x.cause.Policy == nil && x.near.HostNetwork:
 		return "remove spec.hostNetwork"
-	case x.cause.policy == nil:
+	case x.cause.Policy == nil:
 		return "add a default-deny NetworkPolicy, as Watertight does in a tenant's declared namespaces"
-	case x.far != nil && x.far.Tenant != "" && x.far.Tenant != x.tenant:
+	case x.id == guarantee.NET6:
+		return "leave the nodes' addresses out of the rule (ipBlock.except)"
+	case x.far != nil && x.far.Tenant() != "" && x.far.Tenant() != x.tenant:
 		return "remove the rule, or declare the flow in both Tenants (spec.network.flows)"
 	}
 	return "remove the rule, or declare the flow in the Tenant (spec.network.flows)"
@@ -193,27 +239,27 @@ func (x *culprit) remedy() string {
 
 // evidence is the cause on this side, and one on the other.
 func (x *culprit) evidence(j *judge) []guarantee.Evidence {
-	out := []guarantee.Evidence{x.near.about(j.snapshot, x.dir, x.cause)}
+	out := []guarantee.Evidence{about(j.snapshot, x.near, x.dir, x.cause)}
 	if x.far == nil {
 		return out
 	}
 	other := 1 - x.dir
-	for _, why := range x.far.causes(other, x.near) {
-		if x.id == guarantee.NET8 || why.ports.Intersect(x.ports).Empty() {
+	for _, why := range j.engine.Causes(other, x.far, x.near) {
+		if x.id == guarantee.NET8 || why.Ports.Intersect(x.ports).Empty() {
 			continue
 		}
-		return append(out, x.far.about(j.snapshot, other, why))
+		return append(out, about(j.snapshot, x.far, other, why))
 	}
 	return out
 }
 
 // about is a cause as evidence.
-func (c *Class) about(s *snapshot.Snapshot, d direction, why cause) guarantee.Evidence {
+func about(s *snapshot.Snapshot, c *engine.Class, d rules.Direction, why engine.Cause) guarantee.Evidence {
 	switch {
-	case why.policy != nil:
-		return analyze.About(s, why.policy.object, why.field, fmt.Sprintf("allows %s of %s on %s", d, c, why.ports))
+	case why.Policy != nil:
+		return analyze.About(s, why.Policy.Object, why.Field(), fmt.Sprintf("allows %s of %s on %s", d, c, why.Ports))
 	case c.HostNetwork && len(c.Pods) > 0:
 		return analyze.About(s, c.Pods[0], "spec.hostNetwork", "the pod uses the node's network, which NetworkPolicies do not govern")
 	}
-	return analyze.AboutNamespace(s, c.Namespace, fmt.Sprintf("no NetworkPolicy isolates %s of %s", d, c))
+	return analyze.AboutNamespace(s, c.Namespace(), fmt.Sprintf("no NetworkPolicy isolates %s of %s", d, c))
 }

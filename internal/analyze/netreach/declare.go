@@ -8,6 +8,9 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"watertight.dev/watertight/api/v1alpha1"
+	"watertight.dev/watertight/internal/analyze/netreach/engine"
+	"watertight.dev/watertight/internal/analyze/netreach/netset"
+	"watertight.dev/watertight/internal/analyze/netreach/rules"
 	"watertight.dev/watertight/internal/snapshot"
 )
 
@@ -18,13 +21,15 @@ type declaration struct {
 	dns     flow
 	ingress []v1alpha1.PeerSelector
 	// bound is where the class lets flows go outside the cluster.
-	bound Addresses
+	bound netset.Addresses
+	// known are the partners by direction, once they were asked for.
+	known [2]partners
 }
 
 // flow is a declared flow.
 type flow struct {
 	from, to end
-	ports    Ports
+	ports    netset.Ports
 }
 
 // end is one end of a flow: pods of a tenant's namespace (of all of them, where it is
@@ -33,18 +38,18 @@ type end struct {
 	tenant, namespace string
 	pods              labels.Set
 	selectors         []v1alpha1.PeerSelector
-	addresses         Addresses
+	addresses         netset.Addresses
 }
 
 // neverReachable is what no declaration opens: cloud metadata, link-local and loopback.
-var neverReachable = blocks("169.254.0.0/16", "127.0.0.0/8", "fd00:ec2::254/128", "::1/128")
+var neverReachable = netset.Blocks("169.254.0.0/16", "127.0.0.0/8", "fd00:ec2::254/128", "::1/128")
 
 // defaultDNS is where cluster DNS lives unless the class says otherwise.
 var defaultDNS = []v1alpha1.PeerSelector{{Namespace: "kube-system", Pods: map[string]string{"k8s-app": "kube-dns"}}}
 
 // declare reads a tenant's flows. Without its class, only DNS in its usual place counts.
 func declare(s *snapshot.Snapshot, t *v1alpha1.Tenant) *declaration {
-	d := &declaration{tenant: t.Name, bound: everywhere}
+	d := &declaration{tenant: t.Name, bound: netset.Everywhere}
 	network := v1alpha1.NetworkClass{}
 	if class := s.ClassOf(t); class != nil {
 		network = class.Spec.Network
@@ -58,9 +63,9 @@ func declare(s *snapshot.Snapshot, t *v1alpha1.Tenant) *declaration {
 	if len(dns) == 0 {
 		dns = defaultDNS
 	}
-	ports := PortsOf(corev1.ProtocolUDP, 53, 53).Union(PortsOf(corev1.ProtocolTCP, 53, 53))
+	ports := netset.PortsOf(corev1.ProtocolUDP, 53, 53).Union(netset.PortsOf(corev1.ProtocolTCP, 53, 53))
 	for _, p := range network.DNSPorts {
-		ports = ports.Union(PortsOf(corev1.ProtocolUDP, p, p)).Union(PortsOf(corev1.ProtocolTCP, p, p))
+		ports = ports.Union(netset.PortsOf(corev1.ProtocolUDP, p, p)).Union(netset.PortsOf(corev1.ProtocolTCP, p, p))
 	}
 	d.dns = flow{from: end{tenant: t.Name}, to: end{selectors: dns}, ports: ports}
 	for _, f := range t.Spec.Network.Flows {
@@ -74,9 +79,9 @@ func (d *declaration) end(e v1alpha1.FlowEnd) end {
 	case e.Ingress:
 		return end{selectors: d.ingress}
 	case e.CIDR != "":
-		block, err := newBlock(e.CIDR, e.Except)
+		block, err := rules.Block(e.CIDR, e.Except)
 		if err != nil {
-			block = Addresses{}
+			block = netset.Addresses{}
 		}
 		return end{addresses: block.Intersect(d.bound)}
 	}
@@ -88,25 +93,25 @@ func (d *declaration) end(e v1alpha1.FlowEnd) end {
 	return out
 }
 
-func flowPorts(list []v1alpha1.FlowPort) Ports {
+func flowPorts(list []v1alpha1.FlowPort) netset.Ports {
 	if len(list) == 0 {
-		return AllPorts()
+		return netset.AllPorts()
 	}
-	var out Ports
+	var out netset.Ports
 	for _, p := range list {
 		last := p.Port
 		if p.EndPort != nil {
 			last = *p.EndPort
 		}
-		out = out.Union(PortsOf(p.Protocol, p.Port, last))
+		out = out.Union(netset.PortsOf(p.Protocol, p.Port, last))
 	}
 	return out
 }
 
-func cidrs(list []string) Addresses {
-	var out Addresses
+func cidrs(list []string) netset.Addresses {
+	var out netset.Addresses
 	for _, c := range list {
-		if block, err := newBlock(c, nil); err == nil {
+		if block, err := rules.Block(c, nil); err == nil {
 			out = out.Union(block)
 		}
 	}
@@ -114,12 +119,12 @@ func cidrs(list []string) Addresses {
 }
 
 // is reports whether an end stands for a class.
-func (e end) is(c *Class) bool {
+func (e end) is(c *engine.Class) bool {
 	if e.tenant != "" {
-		return c.Tenant == e.tenant && (e.namespace == "" || e.namespace == c.Namespace) && within(e.pods, c.Labels)
+		return c.Tenant() == e.tenant && (e.namespace == "" || e.namespace == c.Namespace()) && within(e.pods, c.Labels())
 	}
 	return slices.ContainsFunc(e.selectors, func(p v1alpha1.PeerSelector) bool {
-		return p.Namespace == c.Namespace && within(p.Pods, c.Labels)
+		return p.Namespace == c.Namespace() && within(p.Pods, c.Labels())
 	})
 }
 
@@ -136,11 +141,11 @@ func within(wanted, have map[string]string) bool {
 func (d *declaration) all() []flow { return append([]flow{d.dns}, d.flows...) }
 
 // between is the ports that the tenant declares from src to dst.
-func (d *declaration) between(src, dst *Class) Ports {
+func (d *declaration) between(src, dst *engine.Class) netset.Ports {
 	if d == nil {
-		return Ports{}
+		return netset.Ports{}
 	}
-	var out Ports
+	var out netset.Ports
 	for _, f := range d.all() {
 		if f.from.is(src) && f.to.is(dst) {
 			out = out.Union(f.ports)
@@ -150,15 +155,15 @@ func (d *declaration) between(src, dst *Class) Ports {
 }
 
 // outside is the addresses that the tenant declares for a class.
-func (d *declaration) outside(dir direction, c *Class) []AddressPorts {
-	var out []AddressPorts
+func (d *declaration) outside(dir rules.Direction, c *engine.Class) []netset.AddressPorts {
+	var out []netset.AddressPorts
 	for _, f := range d.flows {
 		near, far := f.to, f.from
-		if dir == egress {
+		if dir == rules.Egress {
 			near, far = f.from, f.to
 		}
 		if len(far.addresses) > 0 && near.is(c) {
-			out = append(out, AddressPorts{far.addresses, f.ports})
+			out = append(out, netset.AddressPorts{Addresses: far.addresses, Ports: f.ports})
 		}
 	}
 	return out
@@ -166,13 +171,13 @@ func (d *declaration) outside(dir direction, c *Class) []AddressPorts {
 
 // names reports whether the tenant's declarations have to do with a namespace, as the
 // far end in a direction.
-func (d *declaration) names(dir direction, namespace, owner string) bool {
+func (d *declaration) names(dir rules.Direction, namespace, owner string) bool {
 	if owner == d.tenant {
 		return true
 	}
 	for _, f := range d.all() {
 		far := f.from
-		if dir == egress {
+		if dir == rules.Egress {
 			far = f.to
 		}
 		if far.tenant != "" && far.tenant != d.tenant {
@@ -185,4 +190,29 @@ func (d *declaration) names(dir direction, namespace, owner string) bool {
 		}
 	}
 	return false
+}
+
+// partners are those that a tenant's declarations have to do with, as the far end in a
+// direction: tenants, and namespaces of no tenant.
+type partners struct{ tenants, namespaces map[string]bool }
+
+func (d *declaration) partners(dir rules.Direction) partners {
+	if d.known[dir].tenants != nil {
+		return d.known[dir]
+	}
+	out := partners{map[string]bool{}, map[string]bool{}}
+	for _, f := range d.all() {
+		far := f.from
+		if dir == rules.Egress {
+			far = f.to
+		}
+		if far.tenant != "" {
+			out.tenants[far.tenant] = true
+		}
+		for _, p := range far.selectors {
+			out.namespaces[p.Namespace] = true
+		}
+	}
+	d.known[dir] = out
+	return out
 }

@@ -1,5 +1,5 @@
-// Package netreach works out who reaches whom under NetworkPolicy v1, and judges it by
-// what tenants declare. It is no packet filter: what an engine makes of the policies is
-// for probes to see, and roads round them (Services, node ports, hostnames) are another
-// package's question.
+// Package netreach judges who reaches whom, as its engine works it out from all network
+// policies, by what tenants declare. It is no packet filter: what a network plugin makes
+// of the policies is for probes to see, and roads round them (Services, hostnames) are
+// another package's question.
 package netreach

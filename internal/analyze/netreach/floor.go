@@ -7,11 +7,12 @@ import (
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/selection"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"watertight.dev/watertight/api/v1alpha1"
 	"watertight.dev/watertight/internal/analyze"
+	"watertight.dev/watertight/internal/analyze/netreach/netset"
+	"watertight.dev/watertight/internal/analyze/netreach/rules"
 	"watertight.dev/watertight/internal/guarantee"
 	"watertight.dev/watertight/internal/snapshot"
 )
@@ -27,10 +28,10 @@ func (j *judge) judgeFloor(t *v1alpha1.Tenant) {
 		if j.snapshot.Exists(ns) {
 			j.judgeDefaultDeny(l, ns)
 		}
-		for _, p := range j.reach.policies[ns] {
-			for d := range p.rules {
-				for _, r := range p.rules[d] {
-					j.judgeRule(l, ruleIn{p, r, direction(d)})
+		for _, p := range j.engine.PoliciesIn(ns) {
+			for d := range p.Rules {
+				for i := range p.Rules[d] {
+					j.judgeRule(l, ruleIn{p, &p.Rules[d][i], rules.Direction(d)})
 				}
 			}
 		}
@@ -38,10 +39,17 @@ func (j *judge) judgeFloor(t *v1alpha1.Tenant) {
 	j.judgeGuard(l)
 }
 
+// ruleIn is a rule, the policy it stands in and its direction.
+type ruleIn struct {
+	policy *rules.Policy
+	rule   *rules.Rule
+	d      rules.Direction
+}
+
 func (j *judge) judgeDefaultDeny(l *analyze.Ledger, namespace string) {
 	var missing []string
-	for _, d := range []direction{ingress, egress} {
-		if !slices.ContainsFunc(j.reach.policies[namespace], func(p *policy) bool { return p.isolates[d] && p.selector.Empty() }) {
+	for _, d := range []rules.Direction{rules.Ingress, rules.Egress} {
+		if !slices.ContainsFunc(j.engine.PoliciesIn(namespace), func(p *rules.Policy) bool { return p.Isolates[d] && p.Subject.Labels.Empty() }) {
 			missing = append(missing, d.String())
 		}
 	}
@@ -56,22 +64,21 @@ func (j *judge) judgeDefaultDeny(l *analyze.Ledger, namespace string) {
 
 // judgeRule names a rule that reopens the floor, with each peer that does.
 func (j *judge) judgeRule(l *analyze.Ledger, in ruleIn) {
-	object := in.policy.object
-	if in.rule.everyone {
-		j.reopen(l, in, "Peerless", []guarantee.Evidence{analyze.About(j.snapshot, object, in.rule.field, "has no peers and so stands for everybody")})
+	if in.rule.Action != rules.Allow {
 		return
 	}
 	reason := ""
 	var evidence []guarantee.Evidence
-	for _, q := range in.rule.peers {
-		fault, detail := j.faultOf(l.Tenant, in, &q)
+	for i := range in.rule.Peers {
+		q := &in.rule.Peers[i]
+		fault, detail := j.faultOf(l.Tenant, in, q)
 		if fault == "" {
 			continue
 		}
 		if reason == "" {
 			reason = fault
 		}
-		evidence = append(evidence, analyze.About(j.snapshot, object, q.field, detail))
+		evidence = append(evidence, analyze.About(j.snapshot, in.policy.Object, q.Field, detail))
 	}
 	if reason != "" {
 		j.reopen(l, in, reason, evidence)
@@ -79,79 +86,101 @@ func (j *judge) judgeRule(l *analyze.Ledger, in ruleIn) {
 }
 
 func (j *judge) reopen(l *analyze.Ledger, in ruleIn, reason string, evidence []guarantee.Evidence) {
-	object := in.policy.object
-	j.reopening[ruleKey{object.Namespace, object.Name, in.rule.field}] = true
+	j.reopening[in.rule] = true
 	word := "Ingress"
-	if in.d == egress {
+	if in.d == rules.Egress {
 		word = "Egress"
 	}
 	l.Break(guarantee.NET5, reason+word, fmt.Sprintf(
-		"NetworkPolicy %s/%s, %s, reopens the floor: it %s; name peers of the tenant's own, or declare the flow in the Tenant (spec.network.flows)",
-		object.Namespace, object.Name, evidence[0].Field, evidence[0].Detail), evidence...)
+		"%s, %s, reopens the floor: it %s; name peers of the tenant's own, or declare the flow in the Tenant (spec.network.flows)",
+		snapshot.KeyOf(in.policy.Object), evidence[0].Field, evidence[0].Detail), evidence...)
 }
 
 // faultOf says what is wrong with a peer, if anything is.
-func (j *judge) faultOf(tenant string, in ruleIn, q *peer) (reason, detail string) {
+func (j *judge) faultOf(tenant string, in ruleIn, q *rules.Peer) (reason, detail string) {
 	d := j.declarations[tenant]
-	if q.block != nil {
-		var declared Addresses
-		for _, f := range d.flows {
-			near, far := f.to, f.from
-			if in.d == egress {
-				near, far = f.from, f.to
-			}
-			if near.namespace == in.policy.object.Namespace {
-				declared = declared.Union(far.addresses)
-			}
-		}
-		if wide := q.block.Minus(declared); !wide.Empty() {
-			return "WideCIDR", "names addresses that no flow declares: " + wide.String()
-		}
-		return "", ""
-	}
-	if q.namespaces == nil || j.harmless(q) {
-		return "", ""
-	}
-	foreign, bounded := j.strangers(d, in.d, q.namespaces)
 	switch {
+	case q.Everyone:
+		return "Peerless", "has no peers and so stands for everybody"
+	case q.Addresses != nil:
+		return j.blockFault(d, in, q.Addresses)
+	case q.Nodes != nil:
+		return "Nodes", "names the nodes of the cluster"
+	case q.Unknown != "":
+		return "", "" // a doubt about the traffic itself
+	case q.Pods == nil || q.Pods.Namespace != "" || harmless(q.Pods):
+		return "", ""
+	}
+	foreign, bounded := j.strangers(d, in.d, q.Pods.Namespaces)
+	switch {
+	case !bounded && q.Pods.Namespaces.Empty():
+		return "ForeignNamespace", "selects every namespace"
 	case !bounded:
-		if q.namespaces.Empty() {
-			return "ForeignNamespace", "selects every namespace"
-		}
-		return "ForeignNamespace", fmt.Sprintf("selects namespaces by %q, which others can match", q.namespaces)
+		return "ForeignNamespace", fmt.Sprintf("selects namespaces by %q, which others can match", q.Pods.Namespaces)
 	case len(foreign) > 0:
 		return "ForeignNamespace", "selects namespaces that no flow declares: " + strings.Join(foreign, ", ")
 	}
 	return "", ""
 }
 
-// harmless reports whether a peer can never match.
-func (j *judge) harmless(q *peer) bool {
-	_, some := q.pods.Requirements()
-	_, any := q.namespaces.Requirements()
-	return !some || !any
+// blockFault asks whether a flow declares the addresses of a block.
+func (j *judge) blockFault(d *declaration, in ruleIn, block netset.Addresses) (reason, detail string) {
+	var declared netset.Addresses
+	for _, f := range d.flows {
+		near, far := f.to, f.from
+		if in.d == rules.Egress {
+			near, far = f.from, f.to
+		}
+		if near.namespace == in.policy.Object.GetNamespace() {
+			declared = declared.Union(far.addresses)
+		}
+	}
+	if wide := block.Minus(declared); !wide.Empty() {
+		return "WideCIDR", "names addresses that no flow declares: " + wide.String()
+	}
+	return "", ""
+}
+
+// harmless reports whether a peer can never match: it asks for a label twice over, with
+// values that exclude each other.
+func harmless(p *rules.Pods) bool { return contradicts(p.Namespaces) || contradicts(p.Labels) }
+
+func contradicts(s *rules.Selector) bool {
+	requirements := s.Requirements()
+	for i, a := range requirements {
+		for _, b := range requirements[i+1:] {
+			if a.Key != b.Key {
+				continue
+			}
+			in := func(r rules.Requirement) bool { return r.Operator == metav1.LabelSelectorOpIn }
+			switch {
+			case in(a) && in(b) && !slices.ContainsFunc(a.Values, func(v string) bool { return slices.Contains(b.Values, v) }),
+				a.Operator == metav1.LabelSelectorOpDoesNotExist && (in(b) || b.Operator == metav1.LabelSelectorOpExists),
+				b.Operator == metav1.LabelSelectorOpDoesNotExist && (in(a) || a.Operator == metav1.LabelSelectorOpExists):
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // strangers lists the namespaces that a selector pins by name or tenant and that are
 // none of the tenant's business; bounded is false where it pins neither.
-func (j *judge) strangers(d *declaration, dir direction, s labels.Selector) (foreign []string, bounded bool) {
-	requirements, _ := s.Requirements()
-	for _, r := range requirements {
-		if r.Operator() != selection.In && r.Operator() != selection.Equals && r.Operator() != selection.DoubleEquals {
+func (j *judge) strangers(d *declaration, dir rules.Direction, s *rules.Selector) (foreign []string, bounded bool) {
+	for _, r := range s.Requirements() {
+		if r.Operator != metav1.LabelSelectorOpIn {
 			continue
 		}
-		values := r.Values().UnsortedList()
-		slices.Sort(values)
-		switch r.Key() {
+		switch r.Key {
 		case corev1.LabelMetadataName:
-			for _, ns := range values {
+			for _, ns := range r.Values {
 				if !d.names(dir, ns, j.snapshot.TenantOf(ns)) {
 					foreign = append(foreign, ns)
 				}
 			}
 			return foreign, true
 		case v1alpha1.LabelTenant:
-			for _, name := range values {
+			for _, name := range r.Values {
 				if name != d.tenant {
 					foreign = append(foreign, "those of tenant "+name)
 				}

@@ -7,17 +7,19 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"watertight.dev/watertight/internal/analyze/netreach/engine"
 	"watertight.dev/watertight/internal/snapshot"
 )
 
 // ghosts are the pods that a verdict must not overlook though they do not exist yet: in
 // every namespace one without labels, and those that flows, classes and the policies in
 // tenants' namespaces select. A tenant may create any pod in its namespaces.
-func ghosts(s *snapshot.Snapshot) []Hypothetical {
-	var out []Hypothetical
+func (j *judge) ghosts() []engine.Hypothetical {
+	s := j.snapshot
+	var out []engine.Hypothetical
 	for _, ns := range s.NamespaceNames() {
 		if s.TenantOf(ns) != "" || len(s.PodsIn(ns)) == 0 {
-			out = append(out, Hypothetical{Namespace: ns})
+			out = append(out, engine.Hypothetical{Namespace: ns})
 		}
 	}
 	for _, p := range s.NetworkPolicies {
@@ -25,29 +27,28 @@ func ghosts(s *snapshot.Snapshot) []Hypothetical {
 			continue
 		}
 		if l, ok := satisfy(&p.Spec.PodSelector); ok {
-			out = append(out, Hypothetical{Namespace: p.Namespace, Labels: l})
+			out = append(out, engine.Hypothetical{Namespace: p.Namespace, Labels: l})
 		}
 	}
 	for _, t := range s.Tenants {
-		d := declare(s, t)
-		for _, f := range d.all() {
+		for _, f := range j.declarations[t.Name].all() {
 			out = append(out, f.from.ghosts()...)
 			out = append(out, f.to.ghosts()...)
 		}
 	}
-	return slices.DeleteFunc(out, func(h Hypothetical) bool { // a tenant's namespace that is not there has no pods
+	return slices.DeleteFunc(out, func(h engine.Hypothetical) bool { // a tenant's namespace that is not there has no pods
 		owned := s.TenantOf(h.Namespace) != "" || s.Tenant(h.Tenant) != nil
 		return owned && !s.Exists(h.Namespace)
 	})
 }
 
-func (e end) ghosts() []Hypothetical {
-	var out []Hypothetical
+func (e end) ghosts() []engine.Hypothetical {
+	var out []engine.Hypothetical
 	if e.namespace != "" {
-		out = append(out, Hypothetical{e.namespace, e.tenant, nil}, Hypothetical{e.namespace, e.tenant, e.pods})
+		out = append(out, engine.Hypothetical{Namespace: e.namespace, Tenant: e.tenant}, engine.Hypothetical{Namespace: e.namespace, Tenant: e.tenant, Labels: e.pods})
 	}
 	for _, p := range e.selectors {
-		out = append(out, Hypothetical{Namespace: p.Namespace}, Hypothetical{Namespace: p.Namespace, Labels: p.Pods})
+		out = append(out, engine.Hypothetical{Namespace: p.Namespace}, engine.Hypothetical{Namespace: p.Namespace, Labels: p.Pods})
 	}
 	return out
 }

@@ -36,11 +36,19 @@ type Options struct {
 	// kubernetes.io/docs/concepts/services-networking/network-policies promises of every
 	// engine; so do pods on the host's network of that node. Unknown counts as Yes.
 	NodeLocalExempt Mode
+	// NotEnforced are kinds of policies that the network plugin does not know: an installed
+	// CRD is no engine. They are Unread.
+	NotEnforced []string
+	// PodNetworks is where pods are whose address is not known yet; by default the private
+	// networks (RFC 1918, RFC 6598, RFC 4193), from which installers take them.
+	PodNetworks netset.Addresses
 	// Hypothetical pods are reasoned about beside the real ones.
 	Hypothetical []Hypothetical
 	// Keys are labels that classes must keep apart though no policy asks for them.
 	Keys []string
 }
+
+var privateNetworks = netset.Blocks("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 
 // Hypothetical is a pod that does not exist, to be reasoned about as if it did.
 type Hypothetical struct {
@@ -95,6 +103,9 @@ type Engine struct {
 func New(s *snapshot.Snapshot, options Options) *Engine {
 	if options.NodeLocalExempt == Unknown {
 		options.NodeLocalExempt = Yes
+	}
+	if options.PodNetworks == nil {
+		options.PodNetworks = privateNetworks
 	}
 	e := &Engine{
 		options: options, reader: rules.NewReader(), ports: newPortTable(),

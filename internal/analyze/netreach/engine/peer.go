@@ -28,6 +28,8 @@ type peerSet struct {
 	in     *spaceSet
 	labels *rules.Selector
 	refs   int
+	// unaddressed is, of a block, whether it may match pods whose address is not known.
+	unaddressed bool
 	// id numbers the sets of a plan; members and rest are the plan's: see plan.go.
 	id      int
 	members []*Class
@@ -101,7 +103,11 @@ func (e *Engine) bind(p *rules.Peer) boundPeer {
 	case matches == rules.AsEngineDoes && e.options.BlocksMatchPods == No:
 		matches = rules.Never
 	}
-	return boundPeer{set: e.peers.block(p.Addresses, matches), addresses: p.Addresses}
+	set := e.peers.block(p.Addresses, matches)
+	if set.refs == 1 {
+		set.unaddressed = matches != rules.Never && !p.Addresses.Intersect(e.options.PodNetworks).Empty()
+	}
+	return boundPeer{set: set, addresses: p.Addresses}
 }
 
 func (e *Engine) podSet(p *rules.Pods) *peerSet {
@@ -212,7 +218,7 @@ func (b *boundPeer) matches(e *Engine, c *Class) answer {
 	case peerPods:
 		return b.set.podsMatch(c)
 	case peerBlock:
-		return blockMatch(b.addresses, b.set.key.matches, c)
+		return b.blockMatch(c)
 	case peerNodes:
 		return e.nodeMatch(b.set.key.labels, c)
 	case peerUnknown:
@@ -234,18 +240,15 @@ func (s *peerSet) podsMatch(c *Class) answer {
 
 // blockMatch asks the addresses of a class's pods. One pod of a class is as good as
 // another: no block that matches pods has a border between their addresses.
-func blockMatch(block netset.Addresses, matches rules.MatchesPods, c *Class) answer {
+func (b *boundPeer) blockMatch(c *Class) answer {
 	switch {
-	case matches == rules.Never:
+	case b.set.key.matches == rules.Never:
 		return no
-	case len(c.addresses) == 0: // no address yet: nobody can tell
-		if block.Empty() {
-			return no
-		}
+	case len(c.addresses) == 0 && b.set.unaddressed: // nobody can tell
 		return maybe
-	case !slices.ContainsFunc(c.addresses, block.Contains):
+	case !slices.ContainsFunc(c.addresses, b.addresses.Contains):
 		return no
-	case matches == rules.AsEngineDoes:
+	case b.set.key.matches == rules.AsEngineDoes:
 		return maybe
 	}
 	return yes

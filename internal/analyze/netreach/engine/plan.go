@@ -278,7 +278,7 @@ func (k throng) match(_ *Engine, r *boundRule) answer {
 		case b.set.key.kind == peerUnknown:
 			a = maybe
 		case b.set.key.kind == peerBlock && k == withoutAddress:
-			if b.set.key.matches != rules.Never && !b.addresses.Empty() {
+			if b.set.unaddressed {
 				a = maybe
 			}
 		case b.set.key.kind == peerBlock && b.set.rest && b.set.key.matches == rules.AsEngineDoes:

@@ -25,7 +25,7 @@ type policy struct {
 type boundRule struct {
 	policy *policy
 	rule   *rules.Rule
-	peers []boundPeer
+	peers  []boundPeer
 	// fixed are the ports that do not depend on the destination; names, those that do.
 	fixed portID
 	names []portName
@@ -85,6 +85,10 @@ func (e *Engine) read(object snapshot.Object) ([]*rules.Policy, error) {
 // grants of the pods anew.
 func (e *Engine) add(object snapshot.Object) []*policy {
 	key := snapshot.KeyOf(object)
+	if slices.Contains(e.options.NotEnforced, key.Kind) {
+		e.Unread = append(e.Unread, Unread{Object: object, Why: "the network plugin that is seen does not enforce policies of kind " + key.Kind})
+		return nil
+	}
 	read, err := e.read(object)
 	if err != nil {
 		e.Unread = append(e.Unread, Unread{Object: object, Why: err.Error()})

@@ -17,6 +17,8 @@ func (e *Engine) readOther(u *unstructured.Unstructured) ([]*rules.Policy, error
 		p, err = e.reader.AdminNetworkPolicy(u)
 	case "ClusterNetworkPolicy":
 		p, err = e.reader.ClusterNetworkPolicy(u)
+	case "CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy":
+		return e.reader.Cilium(u)
 	default:
 		return nil, fmt.Errorf("policies of kind %s (%s) are not read: what they open or close is unknown", u.GetKind(), u.GetAPIVersion())
 	}

@@ -18,6 +18,24 @@ type End struct {
 	Addresses netset.Addresses
 }
 
+// Members yields the end's pods ("namespace/name") or CIDRs.
+func (x End) Members(yield func(string) bool) {
+	for _, g := range x.Groups {
+		for _, c := range g.Classes {
+			for _, p := range c.Pods {
+				if !yield(podName(p)) {
+					return
+				}
+			}
+		}
+	}
+	for _, prefix := range x.Addresses.Prefixes() {
+		if !yield(prefix.String()) {
+			return
+		}
+	}
+}
+
 // Line is what one end may open to another.
 type Line struct {
 	From, To End
