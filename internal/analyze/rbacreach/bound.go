@@ -19,7 +19,7 @@ type selfBinding struct {
 // until there are no more: a role may allow to bind the next. It returns the bindings
 // that the identity could make.
 func (w *world) bindRoles(all *holdings) []*binding {
-	if len(all[bindRoles]) == 0 && len(all[bindClusterRoles]) == 0 {
+	if len(all[bindRoles]) == 0 && len(all[bindClusterRoles]) == 0 && len(all[escalateRoles]) == 0 {
 		return nil
 	}
 	var bound []*binding
@@ -27,7 +27,7 @@ func (w *world) bindRoles(all *holdings) []*binding {
 	for more := true; more; {
 		more = false
 		for i := range steps {
-			if st := &steps[i]; st.To == leadRoles || st.To == leadClusterRoles || st.To == leadClusterRolesEverywhere {
+			if st := &steps[i]; st.binds() {
 				for _, b := range w.bindable(st, all, seen) {
 					bound, more = append(bound, b), true
 					all.add(b, true)
@@ -45,6 +45,9 @@ func (w *world) bindable(st *step, all *holdings, seen map[selfBinding]bool) []*
 		for _, ns := range overlapping(h.grant.namespace, st.By[1:], all) {
 			for _, to := range w.targets(st, h, ns) {
 				c, ok := w.roles.find(to.role)
+				if to.role == superRole {
+					c, ok = everything, true
+				}
 				if !ok || seen[to] {
 					continue
 				}
@@ -56,8 +59,30 @@ func (w *world) bindable(st *step, all *holdings, seen map[selfBinding]bool) []*
 	return out
 }
 
-// targets names the roles. Without names, a right to bind ClusterRoles is worth every
-// right; a right to bind Roles, those there are.
+// superRole is the role that every API server has and that allows everything.
+var superRole = clusterRoleKey("cluster-admin")
+
+// everything is what it allows.
+var everything = compileRules(builtin[superRole.Name])
+
+// binds reports whether a step is one to more rights of the same identity.
+func (st *step) binds() bool {
+	switch st.To {
+	case leadRoles, leadClusterRoles, leadClusterRolesEverywhere, leadAnyRole:
+		return true
+	}
+	return false
+}
+
+// rolesNamed are the ClusterRoles that a right to bind is for: of all, one has all rights.
+func rolesNamed(h held) []string {
+	if len(h.hit.names) == 0 {
+		return []string{superRole.Name}
+	}
+	return h.hit.names
+}
+
+// targets names the roles. A right to bind Roles without names is one for those there are.
 func (w *world) targets(st *step, h held, ns string) []selfBinding {
 	var out []selfBinding
 	switch st.To {
@@ -65,13 +90,15 @@ func (w *world) targets(st *step, h held, ns string) []selfBinding {
 		if ns != "" || h.grant.bare {
 			return nil
 		}
-		for _, name := range h.hit.names {
+		for _, name := range rolesNamed(h) {
 			out = append(out, selfBinding{role: clusterRoleKey(name)})
 		}
 	case leadClusterRoles:
-		for _, name := range h.hit.names {
+		for _, name := range rolesNamed(h) {
 			out = append(out, selfBinding{role: clusterRoleKey(name), namespace: ns, bare: ns == ""})
 		}
+	case leadAnyRole:
+		out = append(out, selfBinding{role: superRole, namespace: ns, bare: ns == ""})
 	default:
 		for _, in := range w.roleNamespaces(ns) {
 			for _, name := range w.rolesIn[in] {

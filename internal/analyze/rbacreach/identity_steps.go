@@ -70,7 +70,7 @@ func (h *holdings) add(b *binding, own bool) {
 // takeStep adds the arcs of one step, wherever all its rights overlap.
 func (w *world) takeStep(id placeID, st *step, all *holdings) {
 	first := all[st.By[0]]
-	if len(first) == 0 || st.To == leadRoles {
+	if len(first) == 0 || st.binds() {
 		return
 	}
 	for _, need := range st.By[1:] {
@@ -135,14 +135,8 @@ func (w *world) take(id placeID, st *step, h held, ns string) {
 	switch st.To {
 	case leadCluster:
 		w.arcTo(id, st, why, w.controlPlane())
-	case leadClusterRolesEverywhere:
-		if len(names) == 0 && ns == "" && !h.grant.bare {
-			w.arcTo(id, st, why, w.controlPlane())
-		}
-	case leadNamespace, leadClusterRoles:
-		if st.To == leadNamespace || len(names) == 0 {
-			w.arcTo(id, st, why, w.id(analyze.Place{Kind: analyze.PlaceNamespace, Namespace: ns}))
-		}
+	case leadNamespace:
+		w.arcTo(id, st, why, w.id(analyze.Place{Kind: analyze.PlaceNamespace, Namespace: ns}))
 	case leadNode:
 		w.takeNodes(id, st, why, names)
 	case leadVolumes:

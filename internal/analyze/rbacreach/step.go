@@ -16,6 +16,7 @@ const (
 	leadRoles
 	leadClusterRoles
 	leadClusterRolesEverywhere
+	leadAnyRole
 	leadNamespace
 	leadWorkloads
 	leadNode
@@ -76,7 +77,7 @@ var steps = []step{
 		Effect: "binds itself to a role that it does not have", Fix: fixRule, Reference: practices + "#bind-verb"},
 	{ID: "Bind", By: []rightID{bindClusterRoles, writeClusterRoleBindings}, To: leadClusterRolesEverywhere, Guarantee: guarantee.API3,
 		Effect: "binds itself to a role that it does not have", Fix: fixRule, Reference: practices + "#bind-verb"},
-	{ID: "Escalate", By: []rightID{escalateRoles, writeRoles}, To: leadNamespace, Guarantee: guarantee.API3,
+	{ID: "Escalate", By: []rightID{escalateRoles, writeRoles}, To: leadAnyRole, Guarantee: guarantee.API3,
 		Effect: "writes rights that it does not have into a role", Fix: fixRule, Reference: practices + "#escalate-verb"},
 	{ID: "Escalate", By: []rightID{escalateClusterRoles, writeClusterRoles}, To: leadCluster, Guarantee: guarantee.API3,
 		Effect: "writes rights that it does not have into a ClusterRole", Fix: fixRule, Reference: practices + "#escalate-verb"},
