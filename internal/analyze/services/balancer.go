@@ -89,20 +89,25 @@ func kubeletOrAPI(s *corev1.Service) bool {
 // known to be younger.
 func (j *judge) rival(s *corev1.Service, balancers []*corev1.Service) *corev1.Service {
 	const most = 64 // load balancers that share an address; beyond, the first decide
+	taken := map[corev1.ServicePort]bool{}
+	for _, p := range s.Spec.Ports {
+		taken[portOf(p)] = true
+	}
 	for _, o := range balancers[:min(len(balancers), most)] {
 		first := !s.CreationTimestamp.IsZero() && s.CreationTimestamp.Before(&o.CreationTimestamp)
 		if j.owner(o) == j.tenant.Name || first {
 			continue
 		}
-		for _, a := range s.Spec.Ports {
-			if slices.ContainsFunc(o.Spec.Ports, func(b corev1.ServicePort) bool {
-				return a.Port == b.Port && cmp.Or(a.Protocol, corev1.ProtocolTCP) == cmp.Or(b.Protocol, corev1.ProtocolTCP)
-			}) {
-				return o
-			}
+		if slices.ContainsFunc(o.Spec.Ports, func(p corev1.ServicePort) bool { return taken[portOf(p)] }) {
+			return o
 		}
 	}
 	return nil
+}
+
+// portOf is what of a port is taken at an address.
+func portOf(p corev1.ServicePort) corev1.ServicePort {
+	return corev1.ServicePort{Port: p.Port, Protocol: cmp.Or(p.Protocol, corev1.ProtocolTCP)}
 }
 
 func aged(s, o *corev1.Service) string {

@@ -120,7 +120,8 @@ func (p *picture) withLabel(key, value string) []string {
 	if p.listed == nil {
 		p.listed = map[[2]string][]string{}
 		for _, ns := range p.snapshot.NamespaceNames() {
-			for k, v := range p.snapshot.NamespaceLabels(ns) {
+			have, _ := p.labels(ns)
+			for k, v := range have {
 				p.listed[[2]string{k, v}] = append(p.listed[[2]string{k, v}], ns)
 			}
 		}

@@ -28,6 +28,8 @@ type picture struct {
 	// listed are the namespaces by each label that they have.
 	listed map[[2]string][]string
 	flows  flows
+	// labelsOf are the labels of namespaces that were asked for.
+	labelsOf map[string]map[string]string
 	// podByName is filled by the first question.
 	podByName map[snapshot.ObjectKey]*corev1.Pod
 }
@@ -48,8 +50,9 @@ type space struct {
 	routes    []*gateway.Route
 	grants    []*gateway.Grant
 	strange   []*unstructured.Unstructured
-	// pods and onHost are made by the first question.
+	// pods, onHost and sourced are made by the first question.
 	pods, onHost *podIndex
+	sourced      []sourced
 }
 
 func (n *space) size() int {
@@ -121,7 +124,15 @@ func (p *picture) space(name string) *space {
 
 // labels tells the labels of a namespace; known is false where it is not declared.
 func (p *picture) labels(namespace string) (labels map[string]string, known bool) {
-	return p.snapshot.NamespaceLabels(namespace), p.snapshot.Namespace(namespace) != nil
+	if p.labelsOf == nil {
+		p.labelsOf = map[string]map[string]string{}
+	}
+	labels, ok := p.labelsOf[namespace]
+	if !ok {
+		labels = p.snapshot.NamespaceLabels(namespace)
+		p.labelsOf[namespace] = labels
+	}
+	return labels, p.snapshot.Namespace(namespace) != nil
 }
 
 // owner is the tenant of an object's namespace, or "".

@@ -24,48 +24,72 @@ func (j *judge) sourceLost(n *space, s *corev1.Service) {
 	if s.Spec.Type == corev1.ServiceTypeLoadBalancer && filtered(s) && !opensNodePorts(s) {
 		return // the load balancer has looked at the source before
 	}
-	for _, p := range n.policies {
-		if !namesAddresses(p) || !j.guards(n, p, s) {
+	behind := j.labelSets(n, s)
+	for _, p := range n.relying() {
+		if !slices.ContainsFunc(behind, p.selector.Matches) {
 			continue
 		}
-		for i, rule := range p.Spec.Ingress {
-			for k, peer := range rule.From {
-				if peer.IPBlock != nil && j.admitsNodes(s, p, fmt.Sprintf("spec.ingress[%d].from[%d].ipBlock", i, k), peer.IPBlock) {
-					return // one policy says it
-				}
+		for _, b := range p.blocks {
+			if j.admitsNodes(s, p.policy, b) {
+				return // one policy says it
 			}
 		}
 	}
 }
 
-func namesAddresses(p *networkingv1.NetworkPolicy) bool {
-	for _, rule := range p.Spec.Ingress {
-		if slices.ContainsFunc(rule.From, func(peer networkingv1.NetworkPolicyPeer) bool { return peer.IPBlock != nil }) {
-			return true
-		}
-	}
-	return false
-}
-
-// guards reports whether a policy selects pods behind a Service: those that are there, or
+// labelSets are the labels of the pods behind a Service: of those that are there, and of
 // one with just the labels that the Service selects.
-func (j *judge) guards(n *space, p *networkingv1.NetworkPolicy, s *corev1.Service) bool {
-	selector, err := metav1.LabelSelectorAsSelector(&p.Spec.PodSelector)
-	if err != nil {
-		return false // netreach says that the policy cannot be read
-	}
-	if selector.Matches(labels.Set(s.Spec.Selector)) {
-		return true
-	}
-	for _, pod := range j.podsOf(n).behind(s) {
-		if selector.Matches(labels.Set(pod.Labels)) {
-			return true
+func (p *picture) labelSets(n *space, s *corev1.Service) []labels.Labels {
+	out := []labels.Labels{labels.Set(s.Spec.Selector)}
+	known := map[string]bool{}
+	for _, pod := range p.podsOf(n).behind(s) {
+		set := labels.Set(pod.Labels)
+		if text := set.String(); !known[text] {
+			known[text] = true
+			out = append(out, set)
 		}
 	}
-	return false
+	return out
 }
 
-func (j *judge) admitsNodes(s *corev1.Service, p *networkingv1.NetworkPolicy, field string, block *networkingv1.IPBlock) bool {
+// sourced is a policy that relies on source addresses.
+type sourced struct {
+	policy   *networkingv1.NetworkPolicy
+	selector labels.Selector
+	blocks   []block
+}
+
+type block struct {
+	*networkingv1.IPBlock
+	field string
+}
+
+// relying are the policies of a namespace that rely on source addresses. Of one that
+// cannot be read, netreach says so.
+func (n *space) relying() []sourced {
+	if n.sourced != nil {
+		return n.sourced
+	}
+	n.sourced = []sourced{}
+	for _, p := range n.policies {
+		found := sourced{policy: p}
+		for i, rule := range p.Spec.Ingress {
+			for k, peer := range rule.From {
+				if peer.IPBlock != nil {
+					found.blocks = append(found.blocks, block{peer.IPBlock, fmt.Sprintf("spec.ingress[%d].from[%d].ipBlock", i, k)})
+				}
+			}
+		}
+		selector, err := metav1.LabelSelectorAsSelector(&p.Spec.PodSelector)
+		if err == nil && len(found.blocks) > 0 {
+			found.selector = selector
+			n.sourced = append(n.sourced, found)
+		}
+	}
+	return n.sourced
+}
+
+func (j *judge) admitsNodes(s *corev1.Service, p *networkingv1.NetworkPolicy, block block) bool {
 	prefix, err := netip.ParsePrefix(block.CIDR)
 	if err != nil || prefix.Bits() == 0 && len(block.Except) == 0 {
 		return false // it admits everybody as it is: nothing is lost
@@ -76,7 +100,7 @@ func (j *judge) admitsNodes(s *corev1.Service, p *networkingv1.NetworkPolicy, fi
 			except = append(except, cut)
 		}
 	}
-	says := func(detail string) guarantee.Evidence { return analyze.About(j.snapshot, p, field, detail) }
+	says := func(detail string) guarantee.Evidence { return analyze.About(j.snapshot, p, block.field, detail) }
 	if ip, ok := j.places.nodeIn(prefix, except); ok {
 		j.note(sourceAddressLost, s, "spec.externalTrafficPolicy", "is not Local, and "+p.Name+" relies on source addresses",
 			says(fmt.Sprintf("admits %s, where node address %s is", block.CIDR, ip)))
