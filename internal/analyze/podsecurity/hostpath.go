@@ -10,8 +10,8 @@ import (
 	"watertight.dev/watertight/internal/guarantee"
 )
 
-// hostPaths judges KRN-4: no hostPath volume, and no claim bound to a volume that is a
-// path or disk of a node.
+// hostPaths judges KRN-4: no hostPath volume, no inline volume of a driver that mounts
+// the node, and no claim whose volume is, or will be, a path or disk of a node.
 func (j *judge) hostPaths() {
 	j.eachPod(func(p *corev1.Pod) {
 		for i, v := range p.Spec.Volumes {
@@ -21,7 +21,9 @@ func (j *judge) hostPaths() {
 					analyze.About(j.snapshot, p, at+".hostPath", "is "+v.HostPath.Path))
 			}
 		}
+		j.inline(p)
 	})
+	j.provisioners()
 	for _, pv := range j.snapshot.PersistentVolumes {
 		claim := pv.Spec.ClaimRef
 		if claim == nil || !slices.Contains(j.namespaces, claim.Namespace) {
@@ -35,7 +37,7 @@ func (j *judge) hostPaths() {
 			analyze.About(j.snapshot, pv, field, "is "+path))
 	}
 	j.claims()
-	j.ledger.Needs([]guarantee.ID{guarantee.KRN4}, append(slices.Clone(podKinds), "PersistentVolume", "PersistentVolumeClaim")...)
+	j.ledger.Needs([]guarantee.ID{guarantee.KRN4}, append(slices.Clone(podKinds), "PersistentVolume", "PersistentVolumeClaim", "StorageClass")...)
 	j.ledger.Hold(guarantee.KRN4, "NoHostPath", fmt.Sprintf("none of its %d pods, and no volume that its claims are bound to, is a path of a node", j.pods),
 		j.namespaceEvidence("", "no hostPath or local volume is used")...)
 }
@@ -64,6 +66,8 @@ func nodePath(pv *corev1.PersistentVolume) (field, path string) {
 		return "spec.hostPath", "path " + pv.Spec.HostPath.Path
 	case pv.Spec.Local != nil:
 		return "spec.local", "local storage " + pv.Spec.Local.Path
+	case pv.Spec.CSI != nil && slices.Contains(nodeDrivers, pv.Spec.CSI.Driver):
+		return "spec.csi.driver", "directory (driver " + pv.Spec.CSI.Driver + ")"
 	}
 	return "", ""
 }
