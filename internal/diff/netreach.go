@@ -1,30 +1,29 @@
 package diff
 
 import (
-	"cmp"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"watertight.dev/watertight/internal/analyze/netreach"
+	"watertight.dev/watertight/internal/analyze/netreach/engine"
 	"watertight.dev/watertight/internal/analyze/netreach/netset"
+	"watertight.dev/watertight/internal/analyze/netreach/rules"
 	"watertight.dev/watertight/internal/snapshot"
 )
 
 // This file is all that diff knows of netreach.
 
 // network is what a picture's policies allow, between classes of pods that none of them
-// can tell apart.
+// can tell apart. What is perhaps allowed counts as allowed: a change of it is a change.
 type network struct {
 	picture *snapshot.Snapshot
-	reach   *netreach.Reach
+	reach   *engine.Engine
 	// classes are those with pods.
-	classes []*netreach.Class
+	classes []*engine.Class
 }
 
 func networkOf(s *snapshot.Snapshot) network {
-	n := network{picture: s, reach: netreach.New(s, netreach.Options{})}
-	for _, c := range n.reach.Classes {
+	n := network{picture: s, reach: engine.New(s, netreach.DetectPlugin(s).Options)}
+	for _, c := range n.reach.Classes() {
 		if len(c.Pods) > 0 {
 			n.classes = append(n.classes, c)
 		}
@@ -33,54 +32,32 @@ func networkOf(s *snapshot.Snapshot) network {
 }
 
 // between is the ports of dst that src reaches.
-func (n network) between(src, dst *netreach.Class) netset.Ports {
-	return setOf(n.reach.Ports(src, dst))
+func (n network) between(src, dst *engine.Class) netset.Ports {
+	return n.reach.Between(src, dst).Possible
 }
 
 // pairs yields the pairs of which the first reaches the second.
-func (n network) pairs(yield func(src, dst *netreach.Class) bool) {
-	n.reach.Pairs(func(src, dst *netreach.Class, _ netreach.Ports) bool { return yield(src, dst) })
+func (n network) pairs(yield func(src, dst *engine.Class) bool) {
+	n.reach.Pairs(func(src, dst *engine.Class, _ engine.Reach) bool { return yield(src, dst) })
 }
 
 // outside is what a class may open to addresses outside the cluster.
-func (n network) outside(c *netreach.Class) []netset.AddressPorts {
+func (n network) outside(c *engine.Class) []netset.AddressPorts {
 	var out []netset.AddressPorts
-	for _, g := range n.reach.EgressTo(c) {
-		var addresses netset.Addresses
-		for _, p := range g.Addresses.Prefixes() {
-			addresses = addresses.Union(netset.AddressesOf(p))
-		}
-		out = append(out, netset.AddressPorts{Addresses: addresses, Ports: setOf(g.Ports)})
+	for _, a := range n.reach.Outside(rules.Egress, c) {
+		out = append(out, netset.AddressPorts{Addresses: a.Addresses, Ports: a.Possible})
 	}
 	return out
 }
 
-func setOf(p netreach.Ports) netset.Ports {
-	if p.All() {
-		return netset.AllPorts()
-	}
-	var out netset.Ports
-	for _, protocol := range []corev1.Protocol{corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP} {
-		for _, r := range p.Of(protocol) {
-			out = out.Union(netset.PortsOf(protocol, r.From, r.To))
-		}
-	}
-	return out
-}
-
-// unjudged are the policies that netreach could not judge on either side, sorted.
+// unjudged are the policies that could not be read on either side, sorted.
 func unjudged(networks [2]network) []snapshot.ObjectKey {
 	var out []snapshot.ObjectKey
 	for _, n := range networks {
-		for p := range n.reach.Invalid {
-			out = append(out, snapshot.KeyOf(p))
-		}
-		for _, o := range netreach.Foreign(n.picture) {
-			out = append(out, snapshot.KeyOf(o))
+		for _, u := range n.reach.Unread {
+			out = append(out, snapshot.KeyOf(u.Object))
 		}
 	}
-	slices.SortFunc(out, func(a, b snapshot.ObjectKey) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Group, b.Group))
-	})
+	slices.SortFunc(out, snapshot.ObjectKey.Compare)
 	return slices.Compact(out)
 }

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"watertight.dev/watertight/internal/analyze/netreach"
+	"watertight.dev/watertight/internal/analyze/netreach/engine"
 	"watertight.dev/watertight/internal/analyze/netreach/netset"
 )
 
@@ -48,14 +48,14 @@ func (r ReachChange) Worsens() bool { return r.Gained && r.Across() }
 // atom is units of one namespace that are in the same classes on both sides.
 type atom struct {
 	End
-	classes [2][]*netreach.Class
+	classes [2][]*engine.Class
 }
 
 // wide compares two networks.
 type wide struct {
 	networks [2]network
 	atoms    []*atom
-	of       [2]map[*netreach.Class][]*atom
+	of       [2]map[*engine.Class][]*atom
 	seen     map[[2]*atom]bool
 	out      []ReachChange
 }
@@ -65,7 +65,7 @@ func reachChanges(networks [2]network) []ReachChange {
 	w := &wide{networks: networks, seen: map[[2]*atom]bool{}}
 	w.split()
 	for side, n := range w.networks {
-		n.pairs(func(src, dst *netreach.Class) bool {
+		n.pairs(func(src, dst *engine.Class) bool {
 			for _, f := range w.of[side][src] {
 				for _, t := range w.of[side][dst] {
 					w.compare(f, t)
@@ -93,12 +93,12 @@ func reachChanges(networks [2]network) []ReachChange {
 // split sorts the units of both sides into atoms.
 func (w *wide) split() {
 	type place struct {
-		classes [2][]*netreach.Class
+		classes [2][]*engine.Class
 		ids     [2][]int
 	}
 	places := map[unit]*place{}
 	for side, n := range w.networks {
-		w.of[side] = map[*netreach.Class][]*atom{}
+		w.of[side] = map[*engine.Class][]*atom{}
 		for id, c := range n.classes {
 			for _, pod := range c.Pods {
 				u := unitOf(pod)
