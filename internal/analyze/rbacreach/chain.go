@@ -61,15 +61,19 @@ func (c *closure) worse(a, b []link) bool {
 	return len(a) < len(b)
 }
 
-// prize ranks what a chain ends in.
+// prize ranks what a chain ends in; what gives no right is worth nothing.
 func (c *closure) prize(chain []link) int {
-	switch c.places[chain[len(chain)-1].to].Kind {
+	end := chain[len(chain)-1].to
+	switch c.places[end].Kind {
 	case analyze.PlaceCluster:
 		return 3
 	case analyze.PlaceNode:
 		return 2
 	}
-	return cmp.Compare(len(chain), 1) // 1 for a chain, 0 for a single step
+	if c.gives(end) {
+		return 1
+	}
+	return 0
 }
 
 // report notes the chains that no rule on its own was charged with, and returns the rest:
@@ -82,12 +86,11 @@ func (l *leads) report(ledger *analyze.Ledger, charged map[chargedRule][]fault) 
 		switch {
 		case key.id == guarantee.API5:
 			l.reportDeputy(ledger, chain)
-		case root.why.binding != nil && judged(charged[chargedRule{root.why.binding, root.why.rule}], root.why.step.ID):
+		case root.why.binding != nil && judged(charged[chargedRule{root.why.binding, root.why.rule}]):
 			if len(chain) > 1 {
 				tails[key.binding] = chain
 			}
-		case len(chain) == 1 && l.places[root.to].Kind == analyze.PlaceSecrets:
-			// judged under API-1, and nothing is known to be among them
+		case l.prize(chain) == 0: // Secrets are judged under API-1, unless a token is among them
 		default:
 			ledger.Break(guarantee.API3, "EscalationChain", fmt.Sprintf("%s: cut the chain; at its first step, %s", l.tell(chain), root.why.step.Fix), l.evidence(chain)...)
 		}
@@ -95,9 +98,9 @@ func (l *leads) report(ledger *analyze.Ledger, charged map[chargedRule][]fault) 
 	return tails
 }
 
-// judged reports whether a rule was charged with escalation, or with this very step.
-func judged(faults []fault, id string) bool {
-	return slices.ContainsFunc(faults, func(f fault) bool { return f.id == guarantee.API3 || f.reason == id })
+// judged reports whether a rule was charged with escalation on its own.
+func judged(faults []fault) bool {
+	return slices.ContainsFunc(faults, func(f fault) bool { return f.id == guarantee.API3 })
 }
 
 // reportDeputy notes a controller that acts on what the tenant writes, if it may do more

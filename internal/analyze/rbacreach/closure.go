@@ -190,8 +190,20 @@ func (c *closure) chain(root link) []link {
 	return append([]link{root}, c.near(root.to)...)
 }
 
-// near is the shortest way from a foreign place to another that is foreign as well and
-// worth something of its own: an identity with rights, a namespace, Secrets.
+// gives reports whether a place is worth something of its own: an identity with rights, a
+// namespace, a pod, a node. An account to which nothing is bound, or Secrets without a
+// token, are not.
+func (c *closure) gives(id placeID) bool {
+	switch c.places[id].Kind {
+	case analyze.PlaceIdentity:
+		return len(c.grants[id]) > 0
+	case analyze.PlaceSecrets:
+		return false
+	}
+	return true
+}
+
+// near is the shortest way from a foreign place to another that gives something.
 func (c *closure) near(start placeID) []link {
 	parent := map[placeID]link{}
 	queue := []placeID{start}
@@ -204,11 +216,7 @@ func (c *closure) near(start placeID) []link {
 			}
 			parent[a.to] = link{at, a}
 			queue = append(queue, a.to)
-			if len(c.out[a.to]) > 0 && c.places[a.to].Kind == analyze.PlaceIdentity {
-				if len(c.grants[a.to]) > 0 {
-					return c.trace(parent, start, a.to)
-				}
-			} else if c.places[a.to].Kind == analyze.PlaceNamespace {
+			if c.gives(a.to) {
 				return c.trace(parent, start, a.to)
 			}
 		}
