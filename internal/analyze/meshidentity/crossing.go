@@ -40,6 +40,7 @@ func (j *judge) crossing() {
 		case "gateway.networking.k8s.io":
 			if strings.HasSuffix(kind.Kind, "Route") {
 				j.route(o)
+				j.backends(o)
 			}
 		}
 	}
@@ -231,7 +232,7 @@ func (j *judge) address(o *unstructured.Unstructured, field, address string) {
 	}
 }
 
-// route judges the gateways that a route of the Gateway API is for.
+// route judges the gateways, or services, that a route is for.
 func (j *judge) route(o *unstructured.Unstructured) {
 	spec, _, _ := unstructured.NestedMap(o.Object, "spec")
 	for i, ref := range objects(spec["parentRefs"]) {
@@ -239,6 +240,18 @@ func (j *judge) route(o *unstructured.Unstructured) {
 		if ns != "" && !j.own(ns) && !j.shared(ns) {
 			kind, _ := ref["kind"].(string)
 			j.foreign(o, "ForeignGateway", fmt.Sprintf("spec.parentRefs[%d].namespace", i), strings.TrimSpace("attaches to "+kind)+" in "+ns+", which is not the tenant's", "attach to a gateway of one's own, or of the class's ingress")
+		}
+	}
+}
+
+// backends judges where a route sends requests.
+func (j *judge) backends(o *unstructured.Unstructured) {
+	spec, _, _ := unstructured.NestedMap(o.Object, "spec")
+	for i, rule := range objects(spec["rules"]) {
+		for k, ref := range objects(rule["backendRefs"]) {
+			if ns, _ := ref["namespace"].(string); ns != "" && !j.own(ns) {
+				j.foreign(o, "ForeignDestination", fmt.Sprintf("spec.rules[%d].backendRefs[%d].namespace", i, k), "routes to namespace "+ns+", which is not the tenant's", "route to services of one's own")
+			}
 		}
 	}
 }

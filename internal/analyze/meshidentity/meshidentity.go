@@ -13,6 +13,7 @@ import (
 	"watertight.dev/watertight/api/v1alpha1"
 	"watertight.dev/watertight/internal/analyze"
 	"watertight.dev/watertight/internal/analyze/meshidentity/istio"
+	"watertight.dev/watertight/internal/analyze/meshidentity/linkerd"
 	"watertight.dev/watertight/internal/guarantee"
 	"watertight.dev/watertight/internal/snapshot"
 )
@@ -27,7 +28,10 @@ var podKinds = []string{
 }
 
 // The meshes of a class; api/v1alpha1 names MeshNone only.
-const meshIstio v1alpha1.Mesh = "Istio"
+const (
+	meshIstio   v1alpha1.Mesh = "Istio"
+	meshLinkerd v1alpha1.Mesh = "Linkerd"
+)
 
 // Analyzer judges IDN-1, IDN-2 and IDN-3.
 func Analyzer() analyze.Analyzer {
@@ -66,7 +70,8 @@ type world struct {
 
 // Run judges every tenant of the snapshot.
 func Run(s *snapshot.Snapshot) []guarantee.Finding {
-	w := &world{snapshot: s, mesh: istio.In(s, istio.Defaults())}
+	w := &world{snapshot: s, mesh: istio.In(s, istio.Defaults()), identities: identitiesOf(s)}
+	linkerds := linkerd.In(s)
 	var findings []guarantee.Finding
 	for _, t := range s.Tenants {
 		j := &judge{world: w, tenant: t, class: s.ClassOf(t), namespaces: s.NamespacesOf(t.Name), ledger: analyze.NewLedger(s, t.Name)}
@@ -81,10 +86,9 @@ func Run(s *snapshot.Snapshot) []guarantee.Finding {
 				j.ledger.NotPromised(id, "class "+j.class.Name+" has no mesh (identity.mesh: None)")
 			})
 		case j.class.Spec.Identity.Mesh == meshIstio:
-			if w.identities == nil {
-				w.identities = identitiesOf(s)
-			}
 			j.istio()
+		case j.class.Spec.Identity.Mesh == meshLinkerd:
+			j.linkerd(linkerds)
 		default:
 			j.each(func(id guarantee.ID) {
 				j.ledger.Doubt(id, "MeshNotKnown", fmt.Sprintf("class %s has mesh %s, whose policies are not evaluated", j.class.Name, j.class.Spec.Identity.Mesh))
