@@ -35,8 +35,8 @@ func (j *judge) alike(p *corev1.Pod) string {
 	for _, f := range j.tenant.Spec.Network.Flows {
 		key += fmt.Sprint(" ", j.receives(f.To, p))
 	}
-	for _, s := range j.snapshot.Services {
-		if s.Namespace == p.Namespace && len(s.Spec.Selector) > 0 && within(s.Spec.Selector, p.Labels) {
+	for _, s := range j.services[p.Namespace] {
+		if len(s.Spec.Selector) > 0 && within(s.Spec.Selector, p.Labels) {
 			key += " " + s.Name
 		}
 	}

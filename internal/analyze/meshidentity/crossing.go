@@ -24,16 +24,11 @@ func (j *judge) crossing() {
 		for _, p := range j.snapshot.PodsIn(ns) {
 			j.waypoint(p, p.Labels, ns)
 		}
-	}
-	for _, s := range j.snapshot.Services {
-		if slices.Contains(j.namespaces, s.Namespace) {
-			j.waypoint(s, s.Labels, s.Namespace)
+		for _, s := range j.services[ns] {
+			j.waypoint(s, s.Labels, ns)
 		}
 	}
-	for _, o := range j.snapshot.Others {
-		if !slices.Contains(j.namespaces, o.GetNamespace()) {
-			continue
-		}
+	for _, o := range j.ownOthers() {
 		switch kind := o.GroupVersionKind(); kind.Group {
 		case "networking.istio.io":
 			j.networking(o)
@@ -224,8 +219,8 @@ func (j *judge) address(o *unstructured.Unstructured, field, address string) {
 		j.foreign(o, "ForeignEndpoint", field, "points at "+address+", which is not the tenant's", "point outside the cluster, or at pods of one's own")
 		return
 	}
-	for _, p := range j.snapshot.Pods {
-		if address != "" && !j.own(p.Namespace) && (p.Status.PodIP == address || slices.ContainsFunc(p.Status.PodIPs, func(ip corev1.PodIP) bool { return ip.IP == address })) {
+	for _, p := range j.addresses[address] {
+		if !j.own(p.Namespace) {
 			j.foreign(o, "ForeignEndpoint", field, "points at "+snapshot.KeyOf(p).String()+", which is not the tenant's", "point outside the cluster, or at pods of one's own")
 			return
 		}

@@ -124,12 +124,8 @@ func (j *judge) decides(p *corev1.Pod, a linkerd.Access) guarantee.Evidence {
 // linkerdRoutes judges IDN-3: routes that attach to what is not the tenant's. Linkerd
 // takes them from both groups (Linkerd: HTTPRoute).
 func (j *judge) linkerdRoutes() {
-	for _, o := range j.snapshot.Others {
-		kind := o.GroupVersionKind()
-		if !slices.Contains(j.namespaces, o.GetNamespace()) {
-			continue
-		}
-		switch kind.Group {
+	for _, o := range j.ownOthers() {
+		switch o.GroupVersionKind().Group {
 		case "policy.linkerd.io", "gateway.networking.k8s.io":
 			j.route(o)
 			j.backends(o)

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"watertight.dev/watertight/api/v1alpha1"
 	"watertight.dev/watertight/internal/analyze"
@@ -66,11 +67,56 @@ type world struct {
 	snapshot   *snapshot.Snapshot
 	mesh       *istio.Mesh
 	identities []*identity
+	// others and services by namespace, and pods by address.
+	others    map[string][]*unstructured.Unstructured
+	services  map[string][]*corev1.Service
+	addresses map[string][]*corev1.Pod
+}
+
+// groups are those whose objects are judged where they are.
+var groups = []string{"networking.istio.io", "gateway.networking.k8s.io", "policy.linkerd.io"}
+
+func worldOf(s *snapshot.Snapshot) *world {
+	w := &world{
+		snapshot: s, mesh: istio.In(s, istio.Defaults()), others: map[string][]*unstructured.Unstructured{},
+		services: map[string][]*corev1.Service{}, addresses: map[string][]*corev1.Pod{},
+	}
+	if !slices.ContainsFunc(s.TenantClasses, func(c *v1alpha1.TenantClass) bool {
+		return c.Spec.Identity.Mesh != "" && c.Spec.Identity.Mesh != v1alpha1.MeshNone
+	}) {
+		return w
+	}
+	w.identities = identitiesOf(s)
+	for _, o := range s.Others {
+		if slices.Contains(groups, o.GroupVersionKind().Group) {
+			w.others[o.GetNamespace()] = append(w.others[o.GetNamespace()], o)
+		}
+	}
+	for _, svc := range s.Services {
+		w.services[svc.Namespace] = append(w.services[svc.Namespace], svc)
+	}
+	for _, p := range s.Pods {
+		for _, ip := range append([]corev1.PodIP{{IP: p.Status.PodIP}}, p.Status.PodIPs...) {
+			if ip.IP != "" {
+				w.addresses[ip.IP] = append(w.addresses[ip.IP], p)
+			}
+		}
+	}
+	return w
+}
+
+// ownOthers are the objects of those groups in the tenant's namespaces.
+func (j *judge) ownOthers() []*unstructured.Unstructured {
+	var out []*unstructured.Unstructured
+	for _, ns := range j.namespaces {
+		out = append(out, j.others[ns]...)
+	}
+	return out
 }
 
 // Run judges every tenant of the snapshot.
 func Run(s *snapshot.Snapshot) []guarantee.Finding {
-	w := &world{snapshot: s, mesh: istio.In(s, istio.Defaults()), identities: identitiesOf(s)}
+	w := worldOf(s)
 	linkerds := linkerd.In(s)
 	var findings []guarantee.Finding
 	for _, t := range s.Tenants {
@@ -163,12 +209,8 @@ func (j *judge) outside(id guarantee.ID, g *group, means string) bool {
 
 // filters notes EnvoyFilters, which can take any policy out of a proxy again.
 func (j *judge) filters() {
-	for _, o := range j.snapshot.Others {
-		kind := o.GroupVersionKind()
-		if kind.Group != "networking.istio.io" || kind.Kind != "EnvoyFilter" {
-			continue
-		}
-		if o.GetNamespace() != j.mesh.RootNamespace && !slices.Contains(j.namespaces, o.GetNamespace()) {
+	for _, o := range slices.Concat(j.others[j.mesh.RootNamespace], j.ownOthers()) {
+		if kind := o.GroupVersionKind(); kind.Group != "networking.istio.io" || kind.Kind != "EnvoyFilter" {
 			continue
 		}
 		for _, id := range []guarantee.ID{guarantee.IDN1, guarantee.IDN2} {

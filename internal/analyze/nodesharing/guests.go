@@ -21,10 +21,18 @@ type guests struct {
 	// classes of tenants that there are, by name.
 	classes []*v1alpha1.TenantClass
 	class   map[string]*v1alpha1.TenantClass
+	// seen are the strangers of a class, which are the same for all of its tenants.
+	seen map[*v1alpha1.TenantClass][]visit
+}
+
+// visit is a stranger on a node, or one that may come there.
+type visit struct {
+	pod  *corev1.Pod
+	node *corev1.Node
 }
 
 func guestsOf(s *snapshot.Snapshot) *guests {
-	g := &guests{on: map[string][]*corev1.Pod{}, class: map[string]*v1alpha1.TenantClass{}}
+	g := &guests{on: map[string][]*corev1.Pod{}, class: map[string]*v1alpha1.TenantClass{}, seen: map[*v1alpha1.TenantClass][]visit{}}
 	for _, t := range s.Tenants {
 		c := s.ClassOf(t)
 		g.class[t.Name] = c
@@ -45,12 +53,11 @@ func guestsOf(s *snapshot.Snapshot) *guests {
 	return g
 }
 
-// stranger reports whether a pod of another tenant has no business on a node of the
-// pool: its class is another one, and does not name that node either.
-func (j *judge) stranger(p *corev1.Pod, n *corev1.Node, g *guests) bool {
-	owner := j.snapshot.TenantOf(p.Namespace)
-	class := g.class[owner]
-	return owner != j.tenant.Name && class != j.class && (class == nil || !invites(class, n))
+// stranger reports whether a pod has no business on a node of a class's pool: its own
+// class is another one, and does not name that node either.
+func (g *guests) stranger(s *snapshot.Snapshot, pool *v1alpha1.TenantClass, p *corev1.Pod, n *corev1.Node) bool {
+	class := g.class[s.TenantOf(p.Namespace)]
+	return class != pool && (class == nil || !invites(class, n))
 }
 
 // invites reports whether a class names a node as one of its own.
@@ -59,24 +66,40 @@ func invites(c *v1alpha1.TenantClass, n *corev1.Node) bool {
 	return len(selector) > 0 && within(selector, n.Labels)
 }
 
-// guests judges who else is on the pool's nodes, or may come there.
-func (j *judge) guests(pool []*corev1.Node, g *guests) {
+// strangers lists one stranger per node of the pool, and the first that may come.
+func (j *judge) strangers(pool []*corev1.Node, g *guests) []visit {
+	if found, ok := g.seen[j.class]; ok {
+		return found
+	}
+	var out []visit
 	for _, n := range pool {
-		for _, p := range g.on[n.Name] {
-			if j.stranger(p, n, g) {
-				j.ledger.Break(guarantee.KRN5, "StrangerOnNode", fmt.Sprintf("%s of tenant %s runs on node %s, which class %s keeps for its tenants: move it, and taint the nodes", name(p), j.snapshot.TenantOf(p.Namespace), n.Name, j.class.Name),
-					analyze.About(j.snapshot, p, "spec.nodeName", "is "+n.Name))
-				break // one stranger per node says it
-			}
+		i := slices.IndexFunc(g.on[n.Name], func(p *corev1.Pod) bool { return g.stranger(j.snapshot, j.class, p, n) })
+		if i >= 0 {
+			out = append(out, visit{g.on[n.Name][i], n})
 		}
 	}
 	for _, p := range g.unplaced {
-		i := slices.IndexFunc(pool, func(n *corev1.Node) bool { return j.stranger(p, n, g) && j.nodes.May(p, n) })
+		i := slices.IndexFunc(pool, func(n *corev1.Node) bool { return g.stranger(j.snapshot, j.class, p, n) && j.nodes.May(p, n) })
 		if i >= 0 {
-			j.ledger.Break(guarantee.KRN5, "StrangerMayCome", fmt.Sprintf("%s of tenant %s may come to node %s, which class %s keeps for its tenants: taint the nodes, and let the class tolerate the taint", name(p), j.snapshot.TenantOf(p.Namespace), pool[i].Name, j.class.Name),
-				analyze.About(j.snapshot, p, "spec.nodeSelector", "lets it come to "+pool[i].Name), analyze.About(j.snapshot, pool[i], "spec.taints", "do not keep it out"))
-			return // one says it
+			out = append(out, visit{p, pool[i]})
+			break
 		}
+	}
+	g.seen[j.class] = out
+	return out
+}
+
+// guests judges who else is on the pool's nodes, or may come there.
+func (j *judge) guests(pool []*corev1.Node, g *guests) {
+	for _, v := range j.strangers(pool, g) {
+		who := fmt.Sprintf("%s of tenant %s", name(v.pod), j.snapshot.TenantOf(v.pod.Namespace))
+		if v.pod.Spec.NodeName != "" {
+			j.ledger.Break(guarantee.KRN5, "StrangerOnNode", fmt.Sprintf("%s runs on node %s, which class %s keeps for its tenants: move it, and taint the nodes", who, v.node.Name, j.class.Name),
+				analyze.About(j.snapshot, v.pod, "spec.nodeName", "is "+v.node.Name))
+			continue
+		}
+		j.ledger.Break(guarantee.KRN5, "StrangerMayCome", fmt.Sprintf("%s may come to node %s, which class %s keeps for its tenants: taint the nodes, and let the class tolerate the taint", who, v.node.Name, j.class.Name),
+			analyze.About(j.snapshot, v.pod, "spec.nodeSelector", "lets it come to "+v.node.Name), analyze.About(j.snapshot, v.node, "spec.taints", "do not keep it out"))
 	}
 }
 
