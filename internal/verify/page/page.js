@@ -54,7 +54,7 @@
   document.getElementById("close").addEventListener("click", function () { openAll(false); });
   window.addEventListener("hashchange", openTarget);
   window.addEventListener("beforeprint", function () {
-    document.querySelectorAll("details:not([open])").forEach(function (e) {
+    document.querySelectorAll("details:not([open]):not(.quiet)").forEach(function (e) {
       e.open = true;
       e.setAttribute("data-printed", "");
     });
