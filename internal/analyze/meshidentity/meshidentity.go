@@ -5,6 +5,7 @@
 package meshidentity
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -89,7 +90,8 @@ func worldOf(s *snapshot.Snapshot) *world {
 	w.identities = identitiesOf(s)
 	for _, o := range s.Others {
 		if slices.Contains(groups, o.GroupVersionKind().Group) {
-			w.others[o.GetNamespace()] = append(w.others[o.GetNamespace()], o)
+			ns := cmp.Or(o.GetNamespace(), "default") // as a folder's manifest is applied
+			w.others[ns] = append(w.others[ns], o)
 		}
 	}
 	for _, svc := range s.Services {

@@ -24,38 +24,31 @@ func (j *judge) hostPaths() {
 		j.inline(p)
 	})
 	j.provisioners()
-	for _, pv := range j.snapshot.PersistentVolumes {
-		claim := pv.Spec.ClaimRef
-		if claim == nil || !slices.Contains(j.namespaces, claim.Namespace) {
-			continue
+	for _, ns := range j.namespaces {
+		for _, pv := range j.storage.bound[ns] {
+			if field, path := nodePath(pv); field != "" {
+				j.ledger.Break(guarantee.KRN4, "HostPathPersistentVolume", fmt.Sprintf("PersistentVolume %s, bound by claim %s/%s, is %s of a node: bind another volume", pv.Name, ns, pv.Spec.ClaimRef.Name, path),
+					analyze.About(j.snapshot, pv, field, "is "+path))
+			}
 		}
-		field, path := nodePath(pv)
-		if field == "" {
-			continue
+		for _, c := range j.storage.claims[ns] {
+			j.claim(c)
 		}
-		j.ledger.Break(guarantee.KRN4, "HostPathPersistentVolume", fmt.Sprintf("PersistentVolume %s, bound by claim %s/%s, is %s of a node: bind another volume", pv.Name, claim.Namespace, claim.Name, path),
-			analyze.About(j.snapshot, pv, field, "is "+path))
 	}
-	j.claims()
 	j.ledger.Needs([]guarantee.ID{guarantee.KRN4}, append(slices.Clone(podKinds), "PersistentVolume", "PersistentVolumeClaim", "StorageClass")...)
 	j.ledger.Hold(guarantee.KRN4, "NoHostPath", fmt.Sprintf("none of its %d pods, and no volume that its claims are bound to, is a path of a node", j.pods),
 		j.namespaceEvidence("", "no hostPath or local volume is used")...)
 }
 
-// claims looks at claims that name a volume which is not bound yet.
-func (j *judge) claims() {
-	for _, c := range j.snapshot.PersistentVolumeClaims {
-		if !slices.Contains(j.namespaces, c.Namespace) || c.Spec.VolumeName == "" {
-			continue
-		}
-		for _, pv := range j.snapshot.PersistentVolumes {
-			field, path := nodePath(pv)
-			if pv.Name != c.Spec.VolumeName || field == "" || pv.Spec.ClaimRef != nil {
-				continue
-			}
-			j.ledger.Break(guarantee.KRN4, "HostPathPersistentVolume", fmt.Sprintf("PersistentVolumeClaim %s/%s asks for PersistentVolume %s, which is %s of a node: ask for another volume", c.Namespace, c.Name, pv.Name, path),
-				analyze.About(j.snapshot, c, "spec.volumeName", "names "+pv.Name), analyze.About(j.snapshot, pv, field, "is "+path))
-		}
+// claim looks at a claim that names a volume which is not bound yet.
+func (j *judge) claim(c *corev1.PersistentVolumeClaim) {
+	pv := j.storage.volumes[c.Spec.VolumeName]
+	if pv == nil || pv.Spec.ClaimRef != nil {
+		return
+	}
+	if field, path := nodePath(pv); field != "" {
+		j.ledger.Break(guarantee.KRN4, "HostPathPersistentVolume", fmt.Sprintf("PersistentVolumeClaim %s/%s asks for PersistentVolume %s, which is %s of a node: ask for another volume", c.Namespace, c.Name, pv.Name, path),
+			analyze.About(j.snapshot, c, "spec.volumeName", "names "+pv.Name), analyze.About(j.snapshot, pv, field, "is "+path))
 	}
 }
 

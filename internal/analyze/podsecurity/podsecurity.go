@@ -41,17 +41,19 @@ type judge struct {
 	namespaces []string
 	ledger     *analyze.Ledger
 	evaluator  policy.Evaluator
+	storage    *storage
 	pods       int
 }
 
 // Run judges every tenant of the snapshot.
 func Run(s *snapshot.Snapshot) []guarantee.Finding {
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
+	storage := storageOf(s)
 	var findings []guarantee.Finding
 	for _, t := range s.Tenants {
 		j := &judge{
 			snapshot: s, tenant: t, class: s.ClassOf(t), namespaces: s.NamespacesOf(t.Name),
-			ledger: analyze.NewLedger(s, t.Name), evaluator: evaluator,
+			ledger: analyze.NewLedger(s, t.Name), evaluator: evaluator, storage: storage,
 		}
 		for _, ns := range j.namespaces {
 			j.pods += len(s.PodsIn(ns))

@@ -53,18 +53,49 @@ func (j *judge) inline(p *corev1.Pod) {
 // provisioners judges where the volumes of claims will come from, those of StatefulSets
 // included; where a claim is bound, its volume is judged instead.
 func (j *judge) provisioners() {
-	for _, c := range j.snapshot.PersistentVolumeClaims {
-		if slices.Contains(j.namespaces, c.Namespace) && c.Spec.VolumeName == "" {
-			j.provisioner(c, "spec.", &c.Spec)
+	for _, ns := range j.namespaces {
+		for _, c := range j.storage.claims[ns] {
+			if c.Spec.VolumeName == "" {
+				j.provisioner(c, "spec.", &c.Spec)
+			}
 		}
-	}
-	for _, w := range j.snapshot.Workloads {
-		if set, ok := w.Object.(*appsv1.StatefulSet); ok && slices.Contains(j.namespaces, set.Namespace) {
+		for _, set := range j.storage.sets[ns] {
 			for i := range set.Spec.VolumeClaimTemplates {
 				j.provisioner(set, fmt.Sprintf("spec.volumeClaimTemplates[%d].spec.", i), &set.Spec.VolumeClaimTemplates[i].Spec)
 			}
 		}
 	}
+}
+
+// storage is the volumes of a snapshot: by name, and by the namespace of the claim that
+// they are bound to; and the claims and StatefulSets by namespace.
+type storage struct {
+	volumes map[string]*corev1.PersistentVolume
+	bound   map[string][]*corev1.PersistentVolume
+	claims  map[string][]*corev1.PersistentVolumeClaim
+	sets    map[string][]*appsv1.StatefulSet
+}
+
+func storageOf(s *snapshot.Snapshot) *storage {
+	out := &storage{
+		volumes: map[string]*corev1.PersistentVolume{}, bound: map[string][]*corev1.PersistentVolume{},
+		claims: map[string][]*corev1.PersistentVolumeClaim{}, sets: map[string][]*appsv1.StatefulSet{},
+	}
+	for _, pv := range s.PersistentVolumes {
+		out.volumes[pv.Name] = pv
+		if c := pv.Spec.ClaimRef; c != nil {
+			out.bound[c.Namespace] = append(out.bound[c.Namespace], pv)
+		}
+	}
+	for _, c := range s.PersistentVolumeClaims {
+		out.claims[c.Namespace] = append(out.claims[c.Namespace], c)
+	}
+	for _, w := range s.Workloads {
+		if set, ok := w.Object.(*appsv1.StatefulSet); ok {
+			out.sets[set.Namespace] = append(out.sets[set.Namespace], set)
+		}
+	}
+	return out
 }
 
 // provisioner judges the StorageClass of a claim, if it is in the picture.
