@@ -307,3 +307,31 @@ func (e *Engine) Pairs(yield func(src, dst *Class, reach Reach) bool) {
 		return going
 	})
 }
+
+// PodPairs is how many pairs of different pods a flow is about.
+func (f Flow) PodPairs() int {
+	from, to, same := 0, 0, 0
+	inside := map[*Group]bool{}
+	for _, g := range f.From.Groups {
+		from += g.pods()
+		inside[g] = true
+	}
+	for _, g := range f.To.Groups {
+		if f.excepts(g) {
+			continue
+		}
+		n := g.pods()
+		if to += n; inside[g] {
+			same += n
+		}
+	}
+	return from*to - same
+}
+
+func (g *Group) pods() int {
+	n := 0
+	for _, c := range g.Classes {
+		n += len(c.Pods)
+	}
+	return n
+}
