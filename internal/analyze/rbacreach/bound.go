@@ -41,8 +41,9 @@ func (w *world) bindRoles(all *holdings) []*binding {
 // bindable lists what a step lets an identity bind itself to, and has not before.
 func (w *world) bindable(st *step, all *holdings, seen map[selfBinding]bool) []*binding {
 	var out []*binding
+	needs := scopesOf(st, all)
 	for _, h := range all[st.By[0]] {
-		for _, ns := range overlapping(h.grant.namespace, st.By[1:], all) {
+		for _, ns := range overlapping(h.grant.namespace, needs) {
 			for _, to := range w.targets(st, h, ns) {
 				c, ok := w.roles.find(to.role)
 				if to.role == superRole {

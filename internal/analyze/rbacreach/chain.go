@@ -92,7 +92,11 @@ func (l *leads) report(ledger *analyze.Ledger, charged map[chargedRule][]fault) 
 			}
 		case l.prize(chain) == 0: // Secrets are judged under API-1, unless a token is among them
 		default:
-			ledger.Break(guarantee.API3, "EscalationChain", fmt.Sprintf("%s: cut the chain; at its first step, %s", l.tell(chain), root.why.step.Fix), l.evidence(chain)...)
+			evidence := l.evidence(chain)
+			if root.why.binding == nil && root.why.object.Kind == "" { // by its name alone
+				evidence = append([]guarantee.Evidence{analyze.AboutTenant(l.s, ledger.Tenant, "spec.owners", "names "+words(l.places[root.from]))}, evidence...)
+			}
+			ledger.Break(guarantee.API3, "EscalationChain", fmt.Sprintf("%s: cut the chain; at its first step, %s", l.tell(chain), root.why.step.Fix), evidence...)
 		}
 	}
 	return tails

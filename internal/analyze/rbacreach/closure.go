@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	rbacv1 "k8s.io/api/rbac/v1"
-
 	"watertight.dev/watertight/api/v1alpha1"
 	"watertight.dev/watertight/internal/analyze"
 )
@@ -144,13 +142,7 @@ func (c *closure) ownPlaces(t *v1alpha1.Tenant) []placeID {
 	for _, p := range []analyze.Place{user(anonymous), group(unauthenticated), group(authenticated), group(allAccounts)} {
 		known(p)
 	}
-	owners := []analyze.Place{account(v1alpha1.SystemNamespace, v1alpha1.OwnerServiceAccount(t.Name))}
-	for _, o := range t.Spec.Owners {
-		if p, ok := subjectPlace(rbacv1.Subject{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}); ok {
-			owners = append(owners, p)
-		}
-	}
-	for _, p := range owners {
+	for _, p := range owners(t) {
 		known(p)
 		if p.Namespace != "" {
 			known(group(allAccounts + ":" + p.Namespace))

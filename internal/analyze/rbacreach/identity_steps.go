@@ -78,6 +78,7 @@ func (w *world) takeStep(id placeID, st *step, all *holdings) {
 			return
 		}
 	}
+	needs := scopesOf(st, all)
 	for _, h := range first {
 		if len(st.By) == 1 {
 			if h.own {
@@ -85,38 +86,54 @@ func (w *world) takeStep(id placeID, st *step, all *holdings) {
 			}
 			continue
 		}
-		for _, ns := range overlapping(h.grant.namespace, st.By[1:], all) {
+		for _, ns := range overlapping(h.grant.namespace, needs) {
 			w.take(id, st, h, ns)
 		}
 	}
 }
 
+// scopes is where a right is held: everywhere, or in some namespaces.
+type scopes struct {
+	everywhere bool
+	list       []string
+	set        map[string]bool
+}
+
+// scopesOf is where the rights are held that a step needs beside its first.
+func scopesOf(st *step, all *holdings) []scopes {
+	out := make([]scopes, 0, len(st.By)-1)
+	for _, need := range st.By[1:] {
+		s := scopes{set: make(map[string]bool, len(all[need]))}
+		for _, h := range all[need] {
+			if ns := h.grant.namespace; ns == "" {
+				s.everywhere = true
+			} else if !s.set[ns] {
+				s.set[ns] = true
+				s.list = append(s.list, ns)
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
 // overlapping lists where a right held in a namespace (or, if that is empty, in all) holds
 // together with the others.
-func overlapping(ns string, needs []rightID, all *holdings) []string {
+func overlapping(ns string, needs []scopes) []string {
 	at := []string{ns}
 	for _, need := range needs {
 		var next []string
 		for _, here := range at {
-			next = append(next, meet(here, all[need])...)
+			switch {
+			case need.everywhere || need.set[here]:
+				next = append(next, here)
+			case here == "":
+				next = append(next, need.list...)
+			}
 		}
 		at = next
 	}
 	return at
-}
-
-// meet is where a right in one scope overlaps with another's.
-func meet(here string, other []held) []string {
-	var out []string
-	for _, o := range other {
-		switch there := o.grant.namespace; {
-		case there == "" || there == here:
-			return []string{here}
-		case here == "" && !slices.Contains(out, there):
-			out = append(out, there)
-		}
-	}
-	return out
 }
 
 // because is the cause of a step that a grant's rule gives. What a role gives that the

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 
+	"watertight.dev/watertight/api/v1alpha1"
 	"watertight.dev/watertight/internal/analyze"
 	"watertight.dev/watertight/internal/snapshot"
 )
@@ -107,13 +108,30 @@ func newWorld(s *snapshot.Snapshot, bindings []*binding, r *roles) *world {
 	return w
 }
 
-// everybody adds what is there though nothing names it: in every namespace pods can be
-// created, and there is a ServiceAccount called default.
+// everybody adds what is there though no binding names it: in every namespace pods can be
+// created, and there is a ServiceAccount called default; tenants have owners.
 func (w *world) everybody() {
 	for _, ns := range w.s.NamespaceNames() {
 		w.id(analyze.Place{Kind: analyze.PlaceNamespace, Namespace: ns})
 		w.id(account(ns, defaultAccount))
 	}
+	for _, t := range w.s.Tenants {
+		for _, p := range owners(t) {
+			w.id(p)
+		}
+	}
+}
+
+// owners are the identities that act for a tenant by its record: those that it names, and
+// the account that carries their rights.
+func owners(t *v1alpha1.Tenant) []analyze.Place {
+	out := []analyze.Place{account(v1alpha1.SystemNamespace, v1alpha1.OwnerServiceAccount(t.Name))}
+	for _, o := range t.Spec.Owners {
+		if p, ok := subjectPlace(rbacv1.Subject{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}); ok {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // id numbers a place.
