@@ -147,7 +147,7 @@ func (j *judge) grant(g *gateway.Grant) {
 			continue
 		}
 		for _, t := range g.To {
-			fact := fmt.Sprintf("lets %s of namespace %s refer to %s %s", clip(f.Kind), clip(f.Namespace), clip(t.Kind), clip(t.Name))
+			fact := fmt.Sprintf("lets %s of namespace %s refer to %s", clip(f.Kind), clip(f.Namespace), strings.TrimSpace(clip(t.Kind)+" "+clip(t.Name)))
 			switch {
 			case tenant == "":
 				j.note(grantToUnseen, g.Object, f.Field, fact)

@@ -25,7 +25,7 @@ func (j *judge) note(r Rule, o snapshot.Object, field, fact string, more ...guar
 	if j.noted[key] > mostNotes {
 		return
 	}
-	message := fmt.Sprintf("%s, %s, %s, and so %s: %s", key.object, clip(field), fact, r.Effect, r.Fix)
+	message := fmt.Sprintf("%s, %s, %s; %s: %s", key.object, clip(field), fact, r.Effect, r.Fix)
 	j.say(r, message, append([]guarantee.Evidence{about(j.snapshot, o, clip(field), fact+" ("+r.Reference+")")}, more...))
 }
 

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -124,12 +125,10 @@ func addNew[T comparable](list []T, item T) []T {
 	return append(list, item)
 }
 
-func orAny(node string) string {
-	if node == "" {
-		return "of the cluster"
-	}
-	return node
-}
+// someNode is the name of a node of which only an address is known.
+const someNode = "of the cluster"
+
+func orAny(node string) string { return cmp.Or(node, someNode) }
 
 func finished(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
@@ -192,8 +191,6 @@ func (p *places) meaning(text string) string {
 			return "the cluster address of a Service in namespace " + s.services[0].Namespace
 		case len(s.pods) > 0:
 			return "a pod of namespace " + s.pods[0].Namespace
-		case len(s.balancers) > 0:
-			return "the load balancer of a Service in namespace " + s.balancers[0].Namespace
 		}
 	}
 	return ""

@@ -118,7 +118,11 @@ func (r *roads) endpoint(tenant string, from analyze.Place, e endpoint) {
 			}
 		}
 		if at.node != "" {
-			r.add(nodeEndpoint, from, analyze.Place{Kind: analyze.PlaceNode, Name: at.node}, evidence)
+			node := analyze.Place{Kind: analyze.PlaceNode, Name: at.node}
+			if at.node == someNode {
+				node.Name = "" // any
+			}
+			r.add(nodeEndpoint, from, node, evidence)
 		}
 	}
 }

@@ -29,6 +29,7 @@ func TestRoads(t *testing.T) {
 	want := strings.Split(strings.TrimSpace(`
 Namespace acme-app -ForeignEndpoint-> Workload globex-app/web
 Namespace acme-app -NodeEndpoint-> Node n1
+Namespace acme-app -NodeEndpoint-> any Node
 Network outside the cluster -ExposedOutside-> Network acme-app/Service web
 Network acme-app/Service web -ExposedOutside-> Workload acme-app/shop
 Namespace acme-app -ExternalName-> Network globex-app/Service db

@@ -33,7 +33,7 @@ func (j *judge) route(r *gateway.Route) {
 
 // unseen notes what a route may take of a listener that is not in the picture.
 func (j *judge) unseen(r *gateway.Route, parent gateway.Ref) {
-	fact := fmt.Sprintf("names %s %s/%s, which is not among what is judged", clip(parent.Kind), clip(parent.Namespace), clip(parent.Name))
+	fact := fmt.Sprintf("names %s %s/%s, and that, or whether it admits this namespace, is not among what is judged", clip(parent.Kind), clip(parent.Namespace), clip(parent.Name))
 	switch {
 	case !r.Named():
 		j.note(gatewayNotSeen, r.Object, parent.Field, fact)
@@ -64,7 +64,7 @@ func (j *judge) hangs(r *gateway.Route, parent gateway.Ref, h gateway.Hung) {
 			continue // judged as it is written
 		}
 		if c := j.hostCharge(host.Name); c.rule.ID != "" {
-			j.note(c.rule, r.Object, "spec.hostnames", "is empty, and so by "+listener+" "+c.fact, evidence)
+			j.note(c.rule, r.Object, "spec.hostnames", "is empty, and by "+listener+" it "+c.fact, evidence)
 		}
 	}
 }

@@ -73,7 +73,7 @@ var (
 	hostnameMissing   = Rule{"HostnameMissing", broken, "receives what others' customers send", "set the host", ingressDoc + "#ingress-rules"}
 	hostnameForbidden = Rule{"HostnameForbidden", broken, "receives what others' customers send, sessions included", "choose a host that the class gives", ingressDoc + "#hostname-wildcards"}
 	hostnameInvalid   = Rule{"HostnameInvalid", broken, "is pasted into its controller's configuration", "write a host name", "CVE-2021-25748"}
-	hostnameConflict  = Rule{"HostnameConflict", broken, "takes requests that another tenant's object claims", "choose a host or path that is not taken", hostsDoc}
+	hostnameConflict  = Rule{"HostnameConflict", broken, "takes requests that somebody else's object claims", "choose a host or path that is not taken", hostsDoc}
 	hostnameMayMeet   = Rule{"HostnameMayMeet", unknown, "claims paths that its controller makes out, on a host that another tenant uses", "write the path as Exact or Prefix", ingressDoc + "#path-types"}
 	hostnameInherited = Rule{"HostnameInherited", unknown, "takes the host names of a listener that is not to be seen", "set spec.hostnames", hostsDoc}
 )
