@@ -185,6 +185,23 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+// TestTinyNumbers would keep the parser of quantities busy for ever.
+func TestTinyNumbers(t *testing.T) {
+	pod := func(quantity string) string {
+		return "apiVersion: v1\nkind: Pod\nmetadata: {name: bad, namespace: other, labels: {commit: '5e-123', build: be-12345}}\nspec: {containers: [{name: a, resources: {limits: {cpu: " + quantity + "}}}]}\n"
+	}
+	for _, quantity := range []string{"'1E-2147483647'", "\"0.5e-0099999\"", "'-1e-99999'"} {
+		s := folder(t, map[string]string{"bad.yaml": pod(quantity), "bad.json": `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"},"spec":{"containers":[{"name":"a","resources":{"limits":{"cpu":1e-99999999}}}]}}`, "good.yaml": goodPod})
+		expect(t, s, "bad.json#1 Pod: Pod cannot be read: the number 1e-99999999 is too small", "bad.yaml#1 Pod: … is too small")
+	}
+	for _, quantity := range []string{"1e-3", "'1e-999'", "'1e999'", "'1e2147483647'"} {
+		s := folder(t, map[string]string{"pod.yaml": pod(quantity)})
+		if len(s.Pods) != 1 || len(s.Problems) != 0 {
+			t.Errorf("%s: %v", quantity, problems(s))
+		}
+	}
+}
+
 // TestDeepNesting ends in a message and not in an exhausted stack.
 func TestDeepNesting(t *testing.T) {
 	const depth = 200_000

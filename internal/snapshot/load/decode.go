@@ -200,6 +200,10 @@ func (h *harvest) decodeKind(source string, gvk schema.GroupVersionKind, data []
 		h.take(source, u, gvk)
 		return
 	}
+	if number := tinyNumber(data); number != "" {
+		h.problem(source, gvk.Kind, "%s cannot be read: the number %s is too small for any quantity: correct it", gvk.Kind, clip(number))
+		return
+	}
 	strict, err := kjson.UnmarshalStrict(data, object)
 	if err != nil {
 		h.problem(source, gvk.Kind, "%s cannot be read: %s", gvk.Kind, oneLine(err))

@@ -244,7 +244,7 @@ func templateHint(n *yaml3.Node) string {
 
 // scalar writes a scalar by its tag, as the API server's reader resolves it.
 func (w *yamlWriter) scalar(n *yaml3.Node) error {
-	switch n.ShortTag() {
+	switch tag := n.ShortTag(); tag {
 	case "!!null":
 		w.out = append(w.out, "null"...)
 		return nil
@@ -256,7 +256,7 @@ func (w *yamlWriter) scalar(n *yaml3.Node) error {
 		w.out = strconv.AppendBool(w.out, value)
 		return nil
 	case "!!int", "!!float":
-		number, err := yamlNumber(n.Value, n.ShortTag() == "!!float")
+		number, err := yamlNumber(n.Value, tag == "!!float")
 		if err != nil {
 			return fmt.Errorf("line %d: %q is no number that JSON can hold: quote it if it is a word", n.Line, clip(n.Value))
 		}

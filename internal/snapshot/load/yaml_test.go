@@ -87,6 +87,37 @@ func TestBadYAML(t *testing.T) {
 	}
 }
 
+// TestPlainYAML is the part that is read without the real parser: what manifests are
+// made of is in it, and nothing that could mean something else.
+func TestPlainYAML(t *testing.T) {
+	for _, text := range []string{
+		"a: b\n", "\n# c\na:\n  b: 1\n  c: -2\n", "a:\n- b\n- c: d\n  e: f\n-\n  g: h\n", "a:\n  - 10.0.0.0/8\n  - 64Mi\n  - --flag=x\n  - 1.2.3.4\n",
+		"a: \"b c\"\nd: 'e: f'\ng: ''\nh:\n", "a: {}\nb: []\nc: true\nd: null\n", "a: b\r\nc: d\r\n", "app.kubernetes.io/name: x\n", "- a\n- b: c\n", "a: https://x.example/y?z\n",
+	} {
+		if _, ok := plainYAML([]byte(text)); !ok {
+			t.Errorf("%q went to the parser", text)
+		}
+		compareYAML(t, []byte(text))
+	}
+	for _, text := range []string{
+		"", "# a\n", "a\n", "a: y\n", "no: b\n", "a: True\n", "a: ~\n", "a: 010\n", "a: 1.5\n", "a: 1e3\n", "a: 0x1f\n", "a: 2001-01-01\n", "a: 1_0\n", "a: -0\n", "a: +1\n",
+		"a: &b c\n", "a: *b\n", "a: !c d\n", "a: |\n  b\n", "a: >\n  b\n", "a: {b: c}\n", "a: [b]\n", "a: b\n  c\n", "a: b # c\n", "a: b: c\n", "a: b:\n", "a : b\n", "a:b\n", "\"a\": b\n",
+		"a: \"b\\n\"\n", "a: 'it''s'\n", "a: \"b\n", "a: 1\na: 2\n", "<<: a\n", "- - a\n", "a:\n  - b\n  c: d\n", "a:\n   b: c\n  d: e\n", "a: b\n- c\n", "  a: b\nc: d\n", "a:\tb\n", "a: é\n",
+		"# a\rb: c\n", "? a\n", "a: %b\n", "a: @b\n", "a: .5\n", "a: -\n", "a: - b\n",
+	} {
+		if quick, ok := plainYAML([]byte(text)); ok {
+			t.Errorf("%q was read as %s", text, quick)
+		}
+	}
+	deep := ""
+	for i := range 100 {
+		deep += strings.Repeat(" ", i) + "a:\n"
+	}
+	if _, ok := plainYAML([]byte(deep)); ok {
+		t.Error("read what is too deep")
+	}
+}
+
 // FuzzYAML compares with the reader of the API server and kubectl (sigs.k8s.io/yaml).
 func FuzzYAML(f *testing.F) {
 	for _, seed := range []string{
@@ -110,7 +141,13 @@ func FuzzYAML(f *testing.F) {
 func compareYAML(t *testing.T, data []byte) {
 	t.Helper()
 	theirs, err := yaml.YAMLToJSONStrict(data)
-	if err != nil || bytes.Contains(data, []byte("<<")) { // which their reader merges in another order
+	if quick, ok := plainYAML(data); ok && err != nil {
+		t.Errorf("%q\nwas read as %s, and is an error: %v", data, quick, err)
+	} else if ok && !cmp.Equal(decoded(t, theirs), decoded(t, quick)) {
+		t.Errorf("%q\nwant %s\ngot  %s", data, theirs, quick)
+	}
+	// Their reader merges "<<" in another order, and takes the bare tag "!" for a string.
+	if err != nil || bytes.Contains(data, []byte("<<")) || bytes.IndexByte(data, '!') >= 0 {
 		return
 	}
 	d, err := parseYAML(data)
