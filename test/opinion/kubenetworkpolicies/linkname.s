@@ -1,0 +1,1 @@
+// An assembly file, though empty, lets a Go function be declared without a body.
