@@ -11,7 +11,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"watertight.dev/watertight/api/v1alpha1"
 	"watertight.dev/watertight/internal/analyze"
 	"watertight.dev/watertight/internal/guarantee"
 	"watertight.dev/watertight/internal/snapshot"
@@ -187,4 +189,32 @@ func words(c Chain) string {
 		text += fmt.Sprintf(" %s%s> %s", mark, s.ID, s.To)
 	}
 	return text
+}
+
+// TestLongChain: thousands of changes on one chain take neither long nor much memory, and
+// one that ends it is found.
+func TestLongChain(t *testing.T) {
+	s := (&snapshot.Snapshot{}).With(&v1alpha1.Tenant{
+		ObjectMeta: metav1.ObjectMeta{Name: "acme"},
+		Spec:       v1alpha1.TenantSpec{Namespaces: []v1alpha1.TenantNamespace{{Name: "x"}}},
+	})
+	const length = 20000
+	var edges []analyze.Edge
+	at := account("acme-x", "ci")
+	for i := range length {
+		next := identity(fmt.Sprintf("User u%05d", i))
+		if i == length-1 {
+			next = analyze.Place{Kind: analyze.PlaceCluster}
+		}
+		edges = append(edges, analyze.Edge{From: at, To: next, ID: "Impersonate", Fix: "mend it", Evidence: guarantee.Evidence{
+			Object: guarantee.Ref{Kind: "RoleBinding", Name: fmt.Sprintf("r%05d", i)}}})
+		at = next
+	}
+	r, err := New(s, edges).Of("acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Radius.ControlPlane || len(r.Falls.ControlPlane.Chain.Steps()) != length || r.Fix == nil || !r.Fix.Radius.Zero() {
+		t.Errorf("radius %+v, fix %+v", r.Radius, r.Fix)
+	}
 }
