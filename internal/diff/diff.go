@@ -37,7 +37,7 @@ const (
 	NotWorse Outcome = "not worse"
 	// CannotTell: more is unknown than before, or something could not be read.
 	CannotTell Outcome = "cannot tell"
-	// Worse: a guarantee got worse, or one tenant reaches more of another.
+	// Worse: a guarantee got worse, one tenant reaches more of another, or a hole is wider.
 	Worse Outcome = "worse"
 )
 
@@ -112,8 +112,8 @@ type ObjectChange struct {
 	// Fields that differ, the first of them.
 	Fields []string `json:"fields,omitempty"`
 	Source string   `json:"source,omitempty"`
-	// Cause marks what bears on the changes above: a finding that changed names it, or it
-	// stands in a namespace whose reach changed.
+	// Cause marks what bears on the changes above: a finding that changed names it, it
+	// stands in a namespace whose reach changed, or it is the Tenant that they are about.
 	Cause bool `json:"cause,omitempty"`
 }
 
@@ -124,7 +124,7 @@ func Compare(before, after Side) Difference {
 	c.tenants()
 	objects := c.objects()
 	networks := [2]network{networkOf(before.Picture), networkOf(after.Picture)}
-	d.Reach = reachChanges(networks)
+	d.Reach = reachChanges(networks, after.Report)
 	c.doubts(objects, networks)
 	d.Objects = c.causes(objects)
 	d.Outcome = d.outcome()

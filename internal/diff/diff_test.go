@@ -133,7 +133,7 @@ func TestOutcomes(t *testing.T) {
 		"same": diff.Same, "foreign-kept": diff.Same,
 		"closed": diff.NotWorse, "tenant-new": diff.NotWorse,
 		"unreadable": diff.CannotTell, "foreign": diff.CannotTell, "tenant-gone": diff.CannotTell,
-		"reopened": diff.Worse, "across": diff.Worse, "wider": diff.Worse, "rights": diff.Worse, "tenant-broken": diff.Worse,
+		"reopened": diff.Worse, "across": diff.Worse, "outside": diff.Worse, "declared": diff.NotWorse, "wider": diff.Worse, "rights": diff.Worse, "tenant-broken": diff.Worse,
 	}
 	files, _ := filepath.Glob("testdata/*.txtar")
 	if len(files) != len(want) {

@@ -46,6 +46,9 @@ func (d Difference) WriteMarkdown(out io.Writer) error {
 		if r.Across() {
 			change = "**" + change + "**, across tenants"
 		}
+		if r.Breaks != "" {
+			change = "**" + change + "**, widens what breaks " + string(r.Breaks)
+		}
 		return []string{change, span(r.From.String()), span(r.To.String()), r.Ports}
 	})
 	table(p, "Objects", d.Objects, []string{"", "object", "fields", "file", "bears on it"}, func(o ObjectChange) []string {

@@ -76,6 +76,9 @@ func (c *comparison) objects() map[snapshot.ObjectKey]ObjectChange {
 // causes marks the objects that bear on what changed, and sorts them: those first.
 func (c *comparison) causes(objects map[snapshot.ObjectKey]ObjectChange) []ObjectChange {
 	named, spaces := map[guarantee.Ref]bool{}, map[string]bool{}
+	for _, v := range c.out.Verdicts {
+		named[guarantee.Ref{Kind: "Tenant", Name: v.Tenant}] = true
+	}
 	for _, f := range c.out.Findings {
 		for _, e := range f.Evidence {
 			named[guarantee.Ref{Kind: e.Object.Kind, Namespace: e.Object.Namespace, Name: e.Object.Name}] = true
@@ -84,6 +87,8 @@ func (c *comparison) causes(objects map[snapshot.ObjectKey]ObjectChange) []Objec
 	for _, r := range c.out.Reach {
 		spaces[r.From.Namespace] = true
 		spaces[r.To.Namespace] = true
+		named[guarantee.Ref{Kind: "Tenant", Name: r.From.Tenant}] = true
+		named[guarantee.Ref{Kind: "Tenant", Name: r.To.Tenant}] = true
 	}
 	delete(spaces, "")
 	var out []ObjectChange

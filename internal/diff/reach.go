@@ -8,6 +8,8 @@ import (
 
 	"watertight.dev/watertight/internal/analyze/netreach/engine"
 	"watertight.dev/watertight/internal/analyze/netreach/netset"
+	"watertight.dev/watertight/internal/guarantee"
+	"watertight.dev/watertight/internal/verify"
 )
 
 // ReachChange is a way through the network that only one side has.
@@ -18,6 +20,9 @@ type ReachChange struct {
 	To     End  `json:"to"`
 	// Ports are those that the other side lacks ("TCP 80").
 	Ports string `json:"ports"`
+	// Breaks is the guarantee of From's tenant, broken on the later side, that a way that
+	// was gained widens further: NET-4 for addresses, NET-3 inside the tenant.
+	Breaks guarantee.ID `json:"breaks,omitempty"`
 }
 
 // End is one end of a way: pods that no policy can tell apart, on either side, or
@@ -42,8 +47,28 @@ func (r ReachChange) Across() bool {
 	return r.From.Tenant != "" && r.To.Tenant != "" && r.From.Tenant != r.To.Tenant
 }
 
-// Worsens reports whether the change opens one tenant to another.
-func (r ReachChange) Worsens() bool { return r.Gained && r.Across() }
+// Worsens reports whether the change opens one tenant to another, or a hole further.
+func (r ReachChange) Worsens() bool { return r.Gained && (r.Across() || r.Breaks != "") }
+
+// breaks finds the guarantee that a way widens further.
+func (r ReachChange) breaks(after verify.Report) guarantee.ID {
+	id := guarantee.NET4
+	switch {
+	case !r.Gained || r.From.Tenant == "":
+		return ""
+	case r.To.Namespace == "":
+	case r.From.Tenant == r.To.Tenant:
+		id = guarantee.NET3
+	default:
+		return ""
+	}
+	for _, t := range after.Tenants {
+		if row, ok := t.Row(id); t.Tenant == r.From.Tenant && ok && row.Verdict == guarantee.Broken {
+			return id
+		}
+	}
+	return ""
+}
 
 // atom is units of one namespace that are in the same classes on both sides.
 type atom struct {
@@ -61,7 +86,7 @@ type wide struct {
 }
 
 // reachChanges lists what is gained and what is lost, across tenants first.
-func reachChanges(networks [2]network) []ReachChange {
+func reachChanges(networks [2]network, after verify.Report) []ReachChange {
 	w := &wide{networks: networks, seen: map[[2]*atom]bool{}}
 	w.split()
 	for side, n := range w.networks {
@@ -76,6 +101,9 @@ func reachChanges(networks [2]network) []ReachChange {
 	}
 	for _, a := range w.atoms {
 		w.compareOutside(a)
+	}
+	for i := range w.out {
+		w.out[i].Breaks = w.out[i].breaks(after)
 	}
 	slices.SortFunc(w.out, func(a, b ReachChange) int {
 		return cmp.Or(

@@ -40,7 +40,7 @@ func (d Difference) WriteText(out io.Writer) error {
 	})
 	list(p, "findings", foldFindings(d.Findings), p.finding)
 	list(p, "network", d.Reach, func(r ReachChange) {
-		p.line("  %s %s -> %s  %s%s", sign(r.Gained), verify.Clean(r.From.String()), verify.Clean(r.To.String()), r.Ports, verify.Clean(r.tenants()))
+		p.line("  %s %s -> %s  %s%s", sign(r.Gained), verify.Clean(r.From.String()), verify.Clean(r.To.String()), r.Ports, verify.Clean(r.remark()))
 	})
 	list(p, "objects", d.Objects, func(o ObjectChange) { p.line("  %s", o.line()) })
 	return p.err
@@ -99,12 +99,15 @@ func sign(more bool) string {
 	return "-"
 }
 
-// tenants names the tenants of a way that leads from one to another.
-func (r ReachChange) tenants() string {
-	if !r.Across() {
-		return ""
+// remark says what a way means, where it means anything.
+func (r ReachChange) remark() string {
+	switch {
+	case r.Across():
+		return fmt.Sprintf("  (across tenants: %s -> %s)", r.From.Tenant, r.To.Tenant)
+	case r.Breaks != "":
+		return fmt.Sprintf("  (widens what breaks %s of %s)", r.Breaks, r.From.Tenant)
 	}
-	return fmt.Sprintf("  (across tenants: %s -> %s)", r.From.Tenant, r.To.Tenant)
+	return ""
 }
 
 func (o ObjectChange) line() string {
@@ -155,7 +158,7 @@ func (d Difference) sentence() string {
 
 // counts sums the lists up.
 func (d Difference) counts() string {
-	effect, appear, gained, across := map[Effect]int{}, 0, 0, 0
+	effect, appear, gained, across, wider := map[Effect]int{}, 0, 0, 0, 0
 	for _, v := range d.Verdicts {
 		effect[v.Effect]++
 	}
@@ -164,7 +167,8 @@ func (d Difference) counts() string {
 	}
 	for _, r := range d.Reach {
 		gained += first(r.Gained)
-		across += first(r.Worsens())
+		across += first(r.Gained && r.Across())
+		wider += first(r.Breaks != "")
 	}
 	var parts []string
 	add := func(n int, one, many string) {
@@ -179,7 +183,8 @@ func (d Difference) counts() string {
 	add(appear, "finding is new", "findings are new")
 	add(len(d.Findings)-appear, "finding is gone", "findings are gone")
 	add(across, "way between tenants opens", "ways between tenants open")
-	add(gained-across, "other way opens", "other ways open")
+	add(wider, "way opens where a promise is broken", "ways open where promises are broken")
+	add(gained-across-wider, "other way opens", "other ways open")
 	add(len(d.Reach)-gained, "way closes", "ways close")
 	add(len(d.Added), "tenant is new", "tenants are new")
 	add(len(d.Gone), "tenant is gone", "tenants are gone")

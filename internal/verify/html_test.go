@@ -74,7 +74,10 @@ func sample(t *testing.T) Report {
 			said(guarantee.KRN1, guarantee.Holds, "every pod is restricted"),
 		)},
 		Observe: func(context.Context, string) ([]guarantee.Finding, error) {
-			return []guarantee.Finding{said(guarantee.KRN1, guarantee.Broken, "the tenant's owner can run a privileged container")}, nil
+			return []guarantee.Finding{
+				said(guarantee.API1, guarantee.Holds, "12 of 12 tries were refused"),
+				said(guarantee.KRN1, guarantee.Broken, "the tenant's owner can run a privileged container"),
+			}, nil
 		},
 	})
 	return few(report, guarantee.API1, guarantee.NET4, guarantee.NET5, guarantee.KRN1, guarantee.KRN2)
