@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
@@ -97,9 +99,11 @@ func (s *subject) live(ctx context.Context, in *verify.Input) error {
 
 // loadFolders reads several folders into one picture; later ones win.
 func loadFolders(ctx context.Context, folders []string) (*snapshot.Snapshot, error) {
+	progress := newLoadProgress(os.Stderr, time.Now)
+	defer progress.end()
 	var picture *snapshot.Snapshot
 	for _, dir := range folders {
-		s, err := load.Folder(ctx, dir)
+		s, err := load.WatchedFolder(ctx, dir, progress.show)
 		if err != nil {
 			return nil, err
 		}
