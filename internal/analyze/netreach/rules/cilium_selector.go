@@ -145,9 +145,6 @@ func ciliumKey(r *Requirement) (source, key string, err error) {
 	source, key, found := strings.Cut(r.Key, ":")
 	if !found {
 		source, key = sourceAny, r.Key
-		if rest, ok := strings.CutPrefix(key, "$"); ok {
-			source, key = sourceReserved, rest
-		}
 	}
 	if problems := validation.IsQualifiedName(key); len(problems) > 0 {
 		return "", "", fmt.Errorf("key %q is no label: %s", r.Key, problems[0])

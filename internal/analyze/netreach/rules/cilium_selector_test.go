@@ -30,7 +30,6 @@ func TestCiliumSubjects(t *testing.T) {
 		`{matchExpressions: [{key: "k8s:io.kubernetes.pod.namespace", operator: Exists}]}`:                                   governs("shop{}"),
 		`{matchLabels: {io.cilium.k8s.namespace.labels.team: a}}`:                                                            governs("[kubernetes.io/metadata.name=shop,team=a]{}"),
 		`{matchLabels: {"reserved:host": ""}}`:                                                                               governs("*{reserved:none}"),
-		`{matchLabels: {"$health": ""}}`:                                                                                     governs("*{reserved:none}"),
 		`{matchExpressions: [{key: "reserved:init", operator: DoesNotExist}]}`:                                               governs("shop{}"),
 		`{matchLabels: {"node:role": worker}}`:                                                                               governs("*{reserved:none}"),
 		`{matchExpressions: [{key: "container:image", operator: NotIn, values: [a]}]}`:                                       governs("shop{}"),
@@ -110,6 +109,7 @@ func TestCiliumEndpoints(t *testing.T) {
 func TestCiliumRefusesSelectors(t *testing.T) {
 	var cases []ciliumCase
 	for selector, refused := range map[string]string{
+		`{matchLabels: {"$host": ""}}`:                                    "is no label", // a short form of old
 		`{matchLabels: {"a b": c}}`:                                       "is no label",
 		`{matchLabels: {"a:b:c": d}}`:                                     "is no label",
 		`{matchLabels: {app: "a b"}}`:                                     `value "a b"`,
