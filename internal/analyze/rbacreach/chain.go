@@ -193,7 +193,7 @@ func (c *closure) tail(chain []link) (string, []guarantee.Evidence) {
 	if len(chain) < 2 {
 		return "", nil
 	}
-	return "; and step by step " + c.tell(chain), c.evidence(chain[1:])
+	return "; step by step, " + c.tell(chain), c.evidence(chain[1:])
 }
 
 // doubtTokens says that Secrets of others are within reach, which may hold tokens.

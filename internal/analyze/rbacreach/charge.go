@@ -63,13 +63,14 @@ func (c *charges) report(s *snapshot.Snapshot, l *analyze.Ledger, tail func(snap
 			more = fmt.Sprintf("; and %d more", len(what)-most)
 			what = what[:most]
 		}
+		onwards := ""
 		if key.id == guarantee.API3 {
 			text, links := tail(key.binding)
-			more += text
+			onwards = text
 			evidence = append(evidence, links...)
 		}
-		l.Break(key.id, first.fault.reason, fmt.Sprintf("%s may %s%s, by %s and %s: %s",
-			first.subject, strings.Join(what, "; "), more, key.binding, first.grant.role, remedy(first)), evidence...)
+		l.Break(key.id, first.fault.reason, fmt.Sprintf("%s may %s%s, by %s and %s%s: %s",
+			first.subject, strings.Join(what, "; "), more, key.binding, first.grant.role, onwards, remedy(first)), evidence...)
 	}
 }
 
