@@ -108,3 +108,17 @@ func TestChainIsTold(t *testing.T) {
 	}
 	t.Error("no finding on API-3")
 }
+
+// TestGroupRightsAreTheGroups: a member with rights of its own does not repeat them.
+func TestGroupRightsAreTheGroups(t *testing.T) {
+	s := lab("lab", rule("core", "pods/exec", "get")).With(
+		roleBinding("lab", "readers", rbacv1.RoleRef{Kind: "ClusterRole", Name: "cluster-admin"}, rbacv1.Subject{Kind: "Group", Name: "system:serviceaccounts:ops"}))
+	for _, e := range edgesOf(s) {
+		if e.ID == "SecretsRead" && e.From == account("ops", "robot") {
+			t.Errorf("got %+v", e)
+		}
+	}
+	if !reachable(s, account("ops", "robot"))[analyze.Place{Kind: analyze.PlaceSecrets, Namespace: "lab"}] {
+		t.Error("a member has not the rights of its group")
+	}
+}

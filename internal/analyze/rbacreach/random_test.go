@@ -209,14 +209,14 @@ func printed(s *snapshot.Snapshot) string {
 // TestClosureAgreesWithOracle on random clusters.
 func TestClosureAgreesWithOracle(t *testing.T) {
 	places := 0
-	for seed := range uint64(80) {
+	for seed := range uint64(50) {
 		d := &dice{rng: rand.New(rand.NewPCG(seed, 1))} //nolint:gosec // a test repeats itself
 		places += agree(t, d.cluster())
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
 		}
 	}
-	if places < 2000 {
+	if places < 1200 {
 		t.Errorf("the clusters are dull: %d places reached", places)
 	}
 }
