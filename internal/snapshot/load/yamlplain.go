@@ -132,8 +132,9 @@ func (p *plain) value(text []byte, indent, depth int, ofKey bool) bool {
 
 // cutKey splits "key: value". A key is a word as Kubernetes uses them.
 func cutKey(line []byte) (key, value []byte, ok bool) {
+	const longest = 512 // YAML allows 1024
 	end := 0
-	for end < len(line) && keyByte(line[end]) {
+	for end < min(len(line), longest) && keyByte(line[end]) {
 		end++
 	}
 	if end == 0 || end >= len(line) || line[end] != ':' || !letter(line[0]) && line[0] != '_' {
