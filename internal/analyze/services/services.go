@@ -26,7 +26,7 @@ var (
 	// needed are the kinds without which the absence of a road proves nothing.
 	needed = []string{
 		"Tenant", "TenantClass", "Service", "Pod", "Endpoints", "EndpointSlice", "Ingress",
-		"HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "Gateway", "ListenerSet", "ReferenceGrant", gateway.Group,
+		"HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "Gateway", "ListenerSet", "XListenerSet", "ReferenceGrant", gateway.Group,
 	}
 )
 
