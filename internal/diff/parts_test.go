@@ -6,10 +6,12 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"watertight.dev/watertight/internal/guarantee"
 	"watertight.dev/watertight/internal/snapshot"
+	"watertight.dev/watertight/internal/verify"
 )
 
 // TestEffects is every change of a verdict.
@@ -139,5 +141,24 @@ func TestFolding(t *testing.T) {
 	again := func(v VerdictChange) VerdictChange { v.Guarantee = guarantee.NET3; return v }
 	if got := foldVerdicts([]VerdictChange{worse, again(worse), blurred, again(blurred)}); len(got) != 3 || got[2].guarantees != "NET-1, NET-3" {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// TestAlone: a pod's way to itself counts for nothing, and that to its twin does.
+func TestAlone(t *testing.T) {
+	closed := &networkingv1.NetworkPolicy{}
+	closed.Namespace, closed.Name = "a", "closed"
+	closed.Spec.PolicyTypes = []networkingv1.PolicyType{networkingv1.PolicyTypeIngress}
+	for _, names := range [][]string{{"p0"}, {"p0", "p1"}} {
+		open := &snapshot.Snapshot{}
+		for _, name := range names {
+			p := &corev1.Pod{}
+			p.Namespace, p.Name = "a", name
+			open = open.With(p)
+		}
+		got := reachChanges([2]network{networkOf(open.With(closed)), networkOf(open)}, verify.Report{})
+		if len(got) != len(names)-1 {
+			t.Errorf("%v: %+v", names, got)
+		}
 	}
 }
