@@ -144,20 +144,25 @@ func TestFolding(t *testing.T) {
 	}
 }
 
-// TestAlone: a pod's way to itself counts for nothing, and that to its twin does.
+// TestAlone: a pod's way to itself counts for nothing, nor that to another of the same
+// workload, and that to its twin does.
 func TestAlone(t *testing.T) {
 	closed := &networkingv1.NetworkPolicy{}
 	closed.Namespace, closed.Name = "a", "closed"
 	closed.Spec.PolicyTypes = []networkingv1.PolicyType{networkingv1.PolicyTypeIngress}
-	for _, names := range [][]string{{"p0"}, {"p0", "p1"}} {
+	for want, names := range [][]string{{"web-x-1", "web-x-2"}, {"p0", "p1"}} {
 		open := &snapshot.Snapshot{}
 		for _, name := range names {
 			p := &corev1.Pod{}
 			p.Namespace, p.Name = "a", name
+			if want == 0 {
+				p.Labels = map[string]string{"pod-template-hash": "x"}
+				p.OwnerReferences = []metav1.OwnerReference{{Kind: "ReplicaSet", Name: "web-x", Controller: new(true)}}
+			}
 			open = open.With(p)
 		}
 		got := reachChanges([2]network{networkOf(open.With(closed)), networkOf(open)}, verify.Report{})
-		if len(got) != len(names)-1 {
+		if len(got) != want {
 			t.Errorf("%v: %+v", names, got)
 		}
 	}
