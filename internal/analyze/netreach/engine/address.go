@@ -25,7 +25,7 @@ func (e *Engine) Outside(d rules.Direction, c *Class) []AddressReach {
 	}
 	var out []AddressReach
 	for _, piece := range e.pieces(g) {
-		value := e.evaluate(g, d, c, address{piece.First()})
+		value := e.evaluate(g, c, other{address: piece.First()})
 		if value.possible == noPorts {
 			continue
 		}
@@ -44,7 +44,7 @@ func (e *Engine) Outside(d rules.Direction, c *Class) []AddressReach {
 
 // AddressReach is what a class may exchange with one address.
 func (e *Engine) AddressReach(d rules.Direction, c *Class, a netip.Addr) Reach {
-	return e.ports.reach(e.evaluate(c.grants[d], d, c, address{a.Unmap()}))
+	return e.ports.reach(e.evaluate(c.grants[d], c, other{address: a.Unmap()}))
 }
 
 // pieces cuts the address space at every border that a grant's rules draw.
@@ -89,32 +89,3 @@ func AddressesOfNode(n *corev1.Node) netset.Addresses {
 	}
 	return out
 }
-
-// address is another end that is no pod.
-type address struct{ netip.Addr }
-
-func (a address) match(e *Engine, r *boundRule) answer {
-	best := no
-	for i := range r.peers {
-		b := &r.peers[i]
-		got := no
-		switch {
-		case b.set == nil:
-			got = yes
-		case b.set.key.kind == peerBlock && b.addresses.Contains(a.Addr):
-			got = yes
-		case b.set.key.kind == peerNodes && e.nodeAddresses(b.set.key.labels).Contains(a.Addr):
-			got = yes
-		case b.set.key.kind == peerUnknown || b.set.key.kind == peerOutside:
-			got = maybe
-		}
-		best = max(best, got)
-	}
-	if best == yes && r.rule.Unsure != "" {
-		return maybe
-	}
-	return best
-}
-
-// ports: names have no meaning outside the cluster.
-func (a address) ports(_ *Engine, r *boundRule) portID { return r.fixed }

@@ -33,13 +33,16 @@ func (c Cause) Field() string {
 // Causes lists what allows near to talk with far in a direction.
 func (e *Engine) Causes(d rules.Direction, near, far *Class) []Cause {
 	g := near.grants[d]
-	value := e.evaluate(g, d, near, far)
-	v := verdict{engine: e, direction: d, near: near, far: far}
+	value := e.side(d, near, far)
+	v := verdict{engine: e, direction: d, near: near, far: other{class: far}}
 	var out []Cause
 	left := value.possible
 	for r := range g.allowing {
 		for i := range r.peers {
-			a := r.peers[i].matches(e, far)
+			a := no
+			for _, w := range ways(near.families(), far.families()) {
+				a = max(a, other{class: far, family: w.to}.matchPeer(e, &r.peers[i]))
+			}
 			ports := e.ports.intersect(v.ports(r), value.possible)
 			if a == no || ports == noPorts {
 				continue

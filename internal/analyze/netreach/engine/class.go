@@ -84,8 +84,13 @@ type sorter struct {
 
 // sort makes a namespace's classes anew.
 func (e *Engine) sort(sp *space) {
-	s := &sorter{engine: e, space: sp, keys: e.keys.of(sp.name), byKey: map[string]*Class{}}
-	sp.classes = sp.classes[:0:0]
+	s := &e.sorter
+	s.engine, s.space, s.keys = e, sp, e.keys.of(sp.name)
+	if s.byKey == nil {
+		s.byKey = map[string]*Class{}
+	}
+	clear(s.byKey)
+	sp.classes = nil
 	for _, p := range sp.pods {
 		if running(p) {
 			c := s.class(p.Labels, p)
@@ -122,9 +127,9 @@ func (s *sorter) class(podLabels map[string]string, p *corev1.Pod) *Class {
 		for _, n := range named {
 			s.key = append(append(append(append(s.key, 1, byte(len(n.name))), n.name...), n.protocol...), byte(n.port>>8), byte(n.port))
 		}
-		addresses = podAddresses(p)
-		s.key = append(s.key, 2, 0)
 		if len(s.engine.cuts) > 0 {
+			addresses = podAddresses(p)
+			s.key = append(s.key, 2, 0)
 			for _, a := range addresses {
 				s.key = blockKey(s.key, s.engine.cuts, a)
 			}
@@ -137,7 +142,11 @@ func (s *sorter) class(podLabels map[string]string, p *corev1.Pod) *Class {
 	if known, ok := s.byKey[string(s.key)]; ok {
 		return known
 	}
-	c := &Class{space: s.space, labels: map[string]string{}, addresses: addresses, node: node}
+	if p != nil && addresses == nil {
+		addresses = podAddresses(p)
+	}
+	c := &Class{space: s.space, addresses: addresses, node: node}
+	c.labels = make(map[string]string, len(s.keys))
 	for _, k := range s.keys {
 		if v, ok := value(k, podLabels, p); ok {
 			c.labels[k] = v
@@ -218,15 +227,17 @@ func podAddresses(p *corev1.Pod) []netip.Addr {
 	if p.Status.PodIP == "" && len(p.Status.PodIPs) == 0 {
 		return nil
 	}
-	var out []netip.Addr
-	add := func(text string) {
-		if a, err := netip.ParseAddr(text); err == nil && !slices.Contains(out, a.Unmap()) {
+	out := make([]netip.Addr, 0, 1)
+	if a, err := netip.ParseAddr(p.Status.PodIP); err == nil {
+		out = append(out, a.Unmap())
+	}
+	for _, ip := range p.Status.PodIPs {
+		if ip.IP == p.Status.PodIP {
+			continue
+		}
+		if a, err := netip.ParseAddr(ip.IP); err == nil && !slices.Contains(out, a.Unmap()) {
 			out = append(out, a.Unmap())
 		}
-	}
-	add(p.Status.PodIP)
-	for _, ip := range p.Status.PodIPs {
-		add(ip.IP)
 	}
 	slices.SortFunc(out, netip.Addr.Compare)
 	return out

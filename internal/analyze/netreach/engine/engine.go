@@ -87,8 +87,9 @@ type Engine struct {
 	nodes   map[string]*corev1.Node
 	keys    keyTable
 	// wide are the policies that are not of a single namespace.
-	wide     []*policy
-	policies map[snapshot.ObjectKey][]*policy
+	wide []*policy
+	// homeless are policies of namespaces that are not there.
+	homeless []*policy
 	// cuts are the borders of all blocks that match pods; pods between the same two are
 	// in the same blocks.
 	cuts []netip.Addr
@@ -96,6 +97,7 @@ type Engine struct {
 	located []netip.Addr
 	open    *grant
 	plan    *plan // nil when it must be made again
+	sorter  sorter
 	classes []*Class
 }
 
@@ -110,9 +112,9 @@ func New(s *snapshot.Snapshot, options Options) *Engine {
 	e := &Engine{
 		options: options, reader: rules.NewReader(), ports: newPortTable(),
 		spaces: newSpaceTable(), peers: newPeerTable(), nodes: map[string]*corev1.Node{},
-		keys: newKeyTable(options.Keys), policies: map[snapshot.ObjectKey][]*policy{},
+		keys: newKeyTable(options.Keys),
 	}
-	e.open = &grant{def: [2]span{everything, everything}, shape: openShape}
+	e.open = &grant{def: [families]span{everything, everything, everything}, shape: openShape}
 	for _, n := range s.Nodes {
 		e.nodes[n.Name] = n
 	}
@@ -201,12 +203,4 @@ func (e *Engine) PodReach(src, dst *corev1.Pod) Reach {
 func (e *Engine) sameNode(src, dst *corev1.Pod) bool {
 	return e.options.NodeLocalExempt == Yes && src.Spec.HostNetwork &&
 		src.Spec.NodeName != "" && src.Spec.NodeName == dst.Spec.NodeName
-}
-
-func (e *Engine) between(src, dst *Class) span {
-	out := e.side(rules.Egress, src, dst)
-	if out.possible == noPorts {
-		return nothing
-	}
-	return e.ports.both(out, e.side(rules.Ingress, dst, src))
 }

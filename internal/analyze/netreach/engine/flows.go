@@ -54,8 +54,8 @@ type index struct {
 }
 
 type crowdKind struct {
-	def   [2]span
-	kind  int // of the groups' own classes
+	def   [families]span
+	kind  byte // families of the groups' own classes
 	crowd *Crowd
 }
 
@@ -77,24 +77,24 @@ func newWalk(p *plan) *walk {
 
 func (p *plan) indexGroups(d rules.Direction) index {
 	type key struct {
-		def  [2]span
-		kind int
+		def  [families]span
+		kind byte
 	}
 	x := index{of: make([]int32, len(p.groups))}
 	known := map[key]int32{}
 	for i, g := range p.groups {
 		c := g.Classes[0]
 		def := c.grants[d].def
-		if def[0].possible == noPorts && def[1].possible == noPorts {
+		if def[ipv4].possible == noPorts && def[ipv6].possible == noPorts && def[noFamily].possible == noPorts {
 			x.of[i] = -1
 			continue
 		}
-		k := key{def, c.kind()}
+		k := key{def, c.families()}
 		id, ok := known[k]
 		if !ok {
 			id = int32(len(x.kinds))
 			known[k] = id
-			x.kinds = append(x.kinds, &crowdKind{def: def, kind: c.kind(), crowd: &Crowd{}})
+			x.kinds = append(x.kinds, &crowdKind{def: def, kind: c.families(), crowd: &Crowd{}})
 		}
 		x.of[i] = id
 		x.kinds[id].crowd.Groups = append(x.kinds[id].crowd.Groups, g)
@@ -108,7 +108,11 @@ func (w *walk) crowdSpan(out, in int32) span {
 		return nothing
 	}
 	a, b := w.out[rules.Egress].kinds[out], w.out[rules.Ingress].kinds[in]
-	return w.plan.engine.ports.both(a.def[b.kind], b.def[a.kind])
+	value, t := nothing, w.plan.engine.ports
+	for _, x := range ways(a.kind, b.kind) {
+		value = t.either(value, t.both(a.def[x.to], b.def[x.from]))
+	}
+	return value
 }
 
 // from yields what a group reaches otherwise than the crowd does.

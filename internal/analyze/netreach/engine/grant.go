@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"watertight.dev/watertight/internal/analyze/netreach/rules"
 )
@@ -14,6 +15,9 @@ type grant struct {
 	// admin and baseline are rules in order; rules are those of TierNamespace, in any.
 	admin, rules, baseline []*boundRule
 	isolated               bool
+	// halfway: a NetworkPolicy selects the class, but for the other direction only.
+	// Whether the baseline tier applies then, implementations do not agree.
+	halfway bool
 	// doubtful: a policy has parts that could not be read.
 	doubtful bool
 	// sets are those that the rules ask for, each once.
@@ -27,7 +31,7 @@ type grant struct {
 	// def is what the class is allowed with the classes that none of the sets tells apart
 	// from the crowd, by their kind; the plan fills it, and shape: grants of one shape say
 	// the same.
-	def   [2]span
+	def   [families]span
 	shape int
 }
 
@@ -59,15 +63,42 @@ func (e *Engine) grantAll(sp *space) {
 				c.grants[d] = e.open
 				continue
 			}
+			halfway := sp.halfway(rules.Direction(d), c)
+			if halfway {
+				key = append(key, 0xff, 0xff, 0xff)
+			}
 			g, ok := cache[d][string(key)]
 			if !ok || g.near != nil {
 				g = e.newGrant(sp, rules.Direction(d), c)
+				g.halfway = halfway
 				cache[d][string(key)] = g
 			}
 			c.grants[d] = g
 		}
 	}
 	e.changed()
+}
+
+// halfway reports whether a baseline rule meets a class that policies of TierNamespace
+// isolate in the other direction only.
+func (sp *space) halfway(d rules.Direction, c *Class) bool {
+	baseline := slices.ContainsFunc(sp.wide, func(p *policy) bool { return p.Tier == rules.TierBaseline })
+	if !baseline {
+		return false
+	}
+	other := false
+	for _, list := range [][]*policy{sp.policies, sp.wide} {
+		for _, p := range list {
+			if p.Tier != rules.TierNamespace || !p.Subject.Labels.Matches(c.labels) {
+				continue
+			}
+			if p.Isolates[d] {
+				return false
+			}
+			other = other || p.Isolates[1-d]
+		}
+	}
+	return other
 }
 
 // governs reports whether a policy has to do with a direction.
@@ -77,7 +108,6 @@ func (p *policy) governs(d rules.Direction) bool {
 
 func (e *Engine) newGrant(sp *space, d rules.Direction, c *Class) *grant {
 	g := &grant{plain: true, direction: d}
-	seen := map[*peerSet]bool{}
 	for i := range len(sp.policies) + len(sp.wide) {
 		var p *policy
 		if i < len(sp.policies) {
@@ -92,7 +122,7 @@ func (e *Engine) newGrant(sp *space, d rules.Direction, c *Class) *grant {
 		g.isolated = g.isolated || p.Isolates[d]
 		g.doubtful = g.doubtful || len(p.Doubts) > 0
 		for k := range p.bound[d] {
-			g.take(p.Tier, &p.bound[d][k], seen)
+			g.take(p.Tier, &p.bound[d][k])
 		}
 	}
 	g.plain = g.plain && !g.doubtful && len(g.admin)+len(g.baseline) == 0
@@ -103,7 +133,7 @@ func (e *Engine) newGrant(sp *space, d rules.Direction, c *Class) *grant {
 }
 
 // take adds a rule to its tier.
-func (g *grant) take(tier rules.Tier, r *boundRule, seen map[*peerSet]bool) {
+func (g *grant) take(tier rules.Tier, r *boundRule) {
 	switch tier {
 	case rules.TierAdmin:
 		g.admin = append(g.admin, r)
@@ -119,133 +149,8 @@ func (g *grant) take(tier rules.Tier, r *boundRule, seen map[*peerSet]bool) {
 		g.names = append(g.names, n)
 	}
 	for i := range r.peers {
-		if set := r.peers[i].set; set != nil && !seen[set] {
-			seen[set] = true
+		if set := r.peers[i].set; set != nil && !slices.Contains(g.sets, set) {
 			g.sets = append(g.sets, set)
 		}
 	}
-}
-
-// other is the other end of a connection, as rules see it.
-type other interface {
-	// match reports whether a rule's peers take the other end in.
-	match(e *Engine, r *boundRule) answer
-	// ports are the ports of a rule where the other end is the destination.
-	ports(e *Engine, r *boundRule) portID
-}
-
-// match reports whether a rule takes a class in.
-func (c *Class) match(e *Engine, r *boundRule) answer {
-	best := no
-	for i := range r.peers {
-		if a := r.peers[i].matches(e, c); a > best {
-			if best = a; best == yes {
-				break
-			}
-		}
-	}
-	if best == yes && r.rule.Unsure != "" {
-		return maybe
-	}
-	return best
-}
-
-func (c *Class) ports(e *Engine, r *boundRule) portID { return r.portsAt(e.ports, c) }
-
-// side is what near is allowed with far in a direction, whatever far says.
-func (e *Engine) side(d rules.Direction, near, far *Class) span {
-	return e.evaluate(near.grants[d], d, near, far)
-}
-
-// evaluate goes through the tiers.
-func (e *Engine) evaluate(g *grant, d rules.Direction, near *Class, far other) span {
-	if g == e.open {
-		return everything
-	}
-	v := verdict{engine: e, direction: d, near: near, far: far}
-	if g.plain {
-		return v.union(g.rules)
-	}
-	admin := outcome{undecided: everything}
-	if len(g.admin) > 0 {
-		admin = v.ordered(g.admin, everything)
-	}
-	allowed, left := v.namespaced(g, v.add(admin.undecided, admin.passed))
-	allowed = v.add(admin.allowed, allowed)
-	if left.possible != noPorts { // what the baseline does not decide is allowed
-		base := v.ordered(g.baseline, left)
-		allowed = v.add(allowed, v.add(base.allowed, v.add(base.undecided, base.passed)))
-	}
-	if g.doubtful {
-		return span{noPorts, allPorts}
-	}
-	return allowed
-}
-
-// verdict is one evaluation under way.
-type verdict struct {
-	engine    *Engine
-	direction rules.Direction
-	near      *Class
-	far       other
-}
-
-func (v *verdict) add(a, b span) span {
-	t := v.engine.ports
-	return span{t.union(a.sure, b.sure), t.union(a.possible, b.possible)}
-}
-
-func (v *verdict) ports(r *boundRule) portID {
-	switch {
-	case len(r.names) == 0:
-		return r.fixed
-	case v.direction == rules.Ingress:
-		return r.portsAt(v.engine.ports, v.near)
-	}
-	return v.far.ports(v.engine, r)
-}
-
-// union is what the Allow rules of a list allow together.
-func (v *verdict) union(list []*boundRule) span {
-	out, t := nothing, v.engine.ports
-	for _, r := range list {
-		if out.sure == allPorts {
-			break
-		}
-		if r.rule.Action != rules.Allow {
-			continue
-		}
-		switch v.far.match(v.engine, r) {
-		case yes:
-			p := v.ports(r)
-			out = span{t.union(out.sure, p), t.union(out.possible, p)}
-		case maybe:
-			out.possible = t.union(out.possible, v.ports(r))
-		}
-	}
-	return out
-}
-
-// namespaced is TierNamespace: of what is undecided, what it allows, and what it leaves
-// to the baseline.
-func (v *verdict) namespaced(g *grant, undecided span) (allowed, left span) {
-	t := v.engine.ports
-	surely, perhaps := noPorts, noPorts // denied
-	for _, r := range g.rules {
-		if r.rule.Action != rules.Deny {
-			continue
-		}
-		switch v.far.match(v.engine, r) {
-		case yes:
-			surely = t.union(surely, v.ports(r))
-		case maybe:
-			perhaps = t.union(perhaps, v.ports(r))
-		}
-	}
-	undecided.possible = t.minus(undecided.possible, surely)
-	undecided.sure = t.minus(t.minus(undecided.sure, surely), perhaps)
-	if !g.isolated {
-		return nothing, undecided
-	}
-	return t.both(v.union(g.rules), undecided), nothing
 }

@@ -124,6 +124,9 @@ func (o *oracle) side(q question, e ends, direction string) verdicts {
 	if !final {
 		baseline := v.tier(policyv1alpha2.BaselineTier)
 		namespaced = verdicts{allow: baseline["Accept"] || baseline["Pass"] || baseline[""], deny: baseline["Deny"]}
+		// "v1.NetworkPolicy always makes a final decision for selected pods": whether that
+		// goes for a direction that it does not isolate, implementations do not agree.
+		namespaced.allow = namespaced.allow || v.selectedAtAll()
 	}
 	return verdicts{allow: out.allow || namespaced.allow, deny: out.deny || namespaced.deny}
 }

@@ -34,6 +34,16 @@ func (v *visit) networkPolicies() (out verdicts, final bool) {
 	return verdicts{allow: best != no, deny: best != yes}, final
 }
 
+// selectedAtAll reports whether a NetworkPolicy selects the pod in any direction.
+func (v *visit) selectedAtAll() bool {
+	for _, p := range v.NetworkPolicies {
+		if p.Namespace == v.self.Namespace && selects(&p.Spec.PodSelector, v.self.Labels) && len(p.Spec.PolicyTypes) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 func (v *visit) networkRule(namespace string, peers []networkingv1.NetworkPolicyPeer, ports []networkingv1.NetworkPolicyPort) match {
 	open := len(ports) == 0
 	for _, p := range ports {

@@ -34,6 +34,8 @@ type peerSet struct {
 	id      int
 	members []*Class
 	rest    bool
+	// most says of a block, by family, whether it matches the crowd.
+	most [noFamily]bool
 }
 
 // peerKey tells peer sets apart.
@@ -69,6 +71,7 @@ type peerTable struct {
 	blocks map[string]*countedBlock
 	// grown are the blocks that came up since the last change.
 	grown []netset.Addresses
+	piece []boundPeer
 	key   []byte
 }
 
@@ -80,6 +83,19 @@ type countedBlock struct {
 
 func newPeerTable() peerTable {
 	return peerTable{sets: map[peerKey]*peerSet{}, blocks: map[string]*countedBlock{}}
+}
+
+// room is space for a rule's peers, taken from larger pieces.
+func (t *peerTable) room(n int) []boundPeer {
+	if n == 0 {
+		return nil
+	}
+	if len(t.piece) < n {
+		t.piece = make([]boundPeer, max(n, 256))
+	}
+	out := t.piece[:n:n]
+	t.piece = t.piece[n:]
+	return out
 }
 
 // bind finds or makes the set of a peer.
@@ -209,16 +225,14 @@ func blockKey(key []byte, cuts []netip.Addr, a netip.Addr) []byte {
 	return binary.AppendUvarint(append(key, byte(a.BitLen())), uint64(at))
 }
 
-// matches reports whether the pods of a class are in the set.
-func (b *boundPeer) matches(e *Engine, c *Class) answer {
-	if b.set == nil {
-		return yes
-	}
+// matches reports whether the pods of a class, by their addresses of a family, are in the
+// set of a peer that is not everyone.
+func (b *boundPeer) matches(e *Engine, c *Class, f family) answer {
 	switch b.set.key.kind {
 	case peerPods:
 		return b.set.podsMatch(c)
 	case peerBlock:
-		return b.blockMatch(c)
+		return b.blockMatch(c, f)
 	case peerNodes:
 		return e.nodeMatch(b.set.key.labels, c)
 	case peerUnknown:
@@ -231,7 +245,7 @@ func (s *peerSet) podsMatch(c *Class) answer {
 	switch {
 	case c.HostNetwork,
 		s.space != nil && *s.space != c.space.name,
-		s.in != nil && !s.in.in[c.space],
+		s.in != nil && !s.in.has(c.space),
 		s.labels != nil && !s.labels.Matches(c.labels):
 		return no
 	}
@@ -240,18 +254,27 @@ func (s *peerSet) podsMatch(c *Class) answer {
 
 // blockMatch asks the addresses of a class's pods. One pod of a class is as good as
 // another: no block that matches pods has a border between their addresses.
-func (b *boundPeer) blockMatch(c *Class) answer {
+func (b *boundPeer) blockMatch(c *Class, f family) answer {
 	switch {
 	case b.set.key.matches == rules.Never:
 		return no
 	case len(c.addresses) == 0 && b.set.unaddressed: // nobody can tell
 		return maybe
-	case !slices.ContainsFunc(c.addresses, b.addresses.Contains):
+	case !within(b.addresses, c, f):
 		return no
 	case b.set.key.matches == rules.AsEngineDoes:
 		return maybe
 	}
 	return yes
+}
+
+func within(block netset.Addresses, c *Class, f family) bool {
+	for _, a := range c.addresses {
+		if familyOf(a) == f && block.Contains(a) {
+			return true
+		}
+	}
+	return false
 }
 
 // nodeMatch asks whether pods on the host's network run on a node that a selector

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"watertight.dev/watertight/internal/analyze/netreach/netset"
 	"watertight.dev/watertight/internal/analyze/netreach/rules"
 )
 
@@ -21,7 +22,7 @@ type plan struct {
 	// memberOf lists, for a class, the sets among whose few it is.
 	memberOf [][]*peerSet
 	// addressed are classes by address; hosts are those on the host's network.
-	addressed []addressed
+	addressed [noFamily][]addressed
 	hosts     []*Class
 	postings  map[label][]*Class
 	grants    []*grant
@@ -44,20 +45,6 @@ type Crowd struct {
 	Groups []*Group
 	byName map[string][]*Class
 	tenant []string
-}
-
-// crowds: classes without an address are told apart from the rest, since whether a block
-// matches them is unknown.
-const (
-	withAddress = iota
-	withoutAddress
-)
-
-func (c *Class) kind() int {
-	if len(c.addresses) == 0 {
-		return withoutAddress
-	}
-	return withAddress
 }
 
 // prepare makes the plan where there is none.
@@ -111,7 +98,7 @@ func (p *plan) collect() {
 
 func (p *plan) take(s *peerSet) {
 	if s.id < 0 {
-		s.id, s.members, s.rest = len(p.sets), nil, false
+		s.id, s.members, s.rest, s.most = len(p.sets), nil, false, [noFamily]bool{}
 		p.sets = append(p.sets, s)
 	}
 }
@@ -124,11 +111,13 @@ func (p *plan) index() {
 		}
 		if blocks {
 			for _, a := range c.addresses {
-				p.addressed = append(p.addressed, addressed{a, c})
+				p.addressed[familyOf(a)] = append(p.addressed[familyOf(a)], addressed{a, c})
 			}
 		}
 	}
-	slices.SortFunc(p.addressed, func(a, b addressed) int { return a.address.Compare(b.address) })
+	for _, list := range p.addressed {
+		slices.SortFunc(list, func(a, b addressed) int { return a.address.Compare(b.address) })
+	}
 }
 
 // fill finds a set's few: the classes that answer otherwise than the crowd.
@@ -168,26 +157,26 @@ func (p *plan) fillPods(s *peerSet) {
 		if sp := t.byName[*s.space]; sp != nil {
 			s.members = choose(s, sp.classes, nil)
 		}
-	case s.labels == nil && (s.in == nil || 2*len(s.in.in) > len(t.list)):
+	case s.labels == nil && (s.in == nil || 2*s.in.size > len(t.list)):
 		s.rest = true
 		if s.in == nil {
 			s.members = p.hosts
 			return
 		}
 		for _, sp := range t.list {
-			if !s.in.in[sp] {
+			if !s.in.has(sp) {
 				s.members = append(s.members, sp.classes...)
 			}
 		}
 		for _, c := range p.hosts {
-			if s.in.in[c.space] {
+			if s.in.has(c.space) {
 				s.members = append(s.members, c)
 			}
 		}
-	case s.in == nil || s.labels != nil && len(s.in.in) > 64:
+	case s.in == nil || s.labels != nil && s.in.size > 64:
 		s.members = choose(s, p.labelled(s.labels), nil)
 	default:
-		for sp := range s.in.in {
+		for sp := range t.spaces(s.in) {
 			s.members = choose(s, sp.classes, s.members)
 		}
 	}
@@ -226,80 +215,55 @@ func (p *plan) labelled(s *rules.Selector) []*Class {
 }
 
 // fillBlock finds the classes with addresses in a block, or outside it where those are
-// fewer. Classes without an address are a crowd of their own.
+// fewer, family by family. Classes without an address are a crowd of their own.
 func (p *plan) fillBlock(s *peerSet) {
 	block := p.engine.peers.blocks[s.key.block]
 	if block == nil {
 		return
 	}
-	in, last := 0, 0
-	var cuts [][2]int
-	for from, to := range block.addresses.Ranges {
-		lo, _ := slices.BinarySearchFunc(p.addressed, from, func(a addressed, t netip.Addr) int { return a.address.Compare(t) })
-		hi, found := slices.BinarySearchFunc(p.addressed, to, func(a addressed, t netip.Addr) int { return a.address.Compare(t) })
-		for found && hi < len(p.addressed) && p.addressed[hi].address == to {
-			hi++
-		}
-		cuts = append(cuts, [2]int{lo, hi})
-		in += hi - lo
-	}
-	inside := func(c *Class) bool { return slices.ContainsFunc(c.addresses, block.addresses.Contains) }
-	if s.rest = 2*in > len(p.addressed); !s.rest {
-		for _, cut := range cuts {
-			for _, a := range p.addressed[cut[0]:cut[1]] {
-				s.members = append(s.members, a.class)
-			}
-		}
-	} else {
-		for _, cut := range append(cuts, [2]int{len(p.addressed), len(p.addressed)}) {
-			for _, a := range p.addressed[min(last, cut[0]):cut[0]] {
-				if !inside(a.class) {
-					s.members = append(s.members, a.class)
-				}
-			}
-			last = max(last, cut[1])
-		}
+	for f, list := range p.addressed {
+		p.fillFamily(s, block.addresses, list, family(f))
 	}
 	slices.SortFunc(s.members, func(a, b *Class) int { return a.id - b.id })
 	s.members = slices.Compact(s.members)
 }
 
-// throng stands for the classes of a kind that are among no set's few.
-type throng int
-
-func (k throng) match(_ *Engine, r *boundRule) answer {
-	best := no
-	for i := range r.peers {
-		b := &r.peers[i]
-		a := no
-		switch {
-		case b.set == nil:
-			a = yes
-		case b.set.key.kind == peerUnknown:
-			a = maybe
-		case b.set.key.kind == peerBlock && k == withoutAddress:
-			if b.set.unaddressed {
-				a = maybe
-			}
-		case b.set.key.kind == peerBlock && b.set.rest && b.set.key.matches == rules.AsEngineDoes:
-			a = maybe
-		case b.set.rest:
-			a = yes
+func (p *plan) fillFamily(s *peerSet, block netset.Addresses, list []addressed, f family) {
+	find := func(a netip.Addr) int {
+		at, _ := slices.BinarySearchFunc(list, a, func(x addressed, t netip.Addr) int { return x.address.Compare(t) })
+		return at
+	}
+	var inside [][2]int
+	in := 0
+	for from, to := range block.Ranges {
+		if familyOf(from) != f {
+			continue
 		}
-		best = max(best, a)
+		end := len(list)
+		if next := to.Next(); next.IsValid() {
+			end = find(next)
+		}
+		inside = append(inside, [2]int{find(from), end})
+		in += inside[len(inside)-1][1] - inside[len(inside)-1][0]
 	}
-	if best == yes && r.rule.Unsure != "" {
-		return maybe
+	s.most[f] = 2*in > len(list)
+	last := 0
+	for _, cut := range append(inside, [2]int{len(list), len(list)}) {
+		few := list[last:max(last, cut[0])]
+		if !s.most[f] {
+			few = list[cut[0]:cut[1]]
+		}
+		for _, a := range few {
+			s.members = append(s.members, a.class)
+		}
+		last = cut[1]
 	}
-	return best
 }
-
-func (k throng) ports(_ *Engine, r *boundRule) portID { return r.fixed }
 
 // defaults works out what a grant allows with the crowd.
 func (g *grant) defaults(e *Engine) {
 	for k := range g.def {
-		g.def[k] = e.evaluate(g, g.direction, g.near, throng(k))
+		g.def[k] = e.evaluate(g, g.near, other{family: family(k)})
 	}
 }
 
@@ -324,7 +288,7 @@ func (p *plan) partition() {
 	sizes := []int32{}
 	for _, c := range p.classes {
 		key = binary.AppendUvarint(binary.AppendUvarint(key[:0], uint64(c.grants[0].shape)), uint64(c.grants[1].shape))
-		key = append(key, byte(c.kind()))
+		key = append(key, c.families())
 		if c.HostNetwork {
 			key = append(append(key, 'h'), c.node...)
 		}

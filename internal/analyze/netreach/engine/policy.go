@@ -64,27 +64,28 @@ var policyKinds = map[string]bool{
 
 // read gives an object's policies; several for those of Cilium.
 func (e *Engine) read(object snapshot.Object) ([]*rules.Policy, error) {
-	one := func(p *rules.Policy, err error) ([]*rules.Policy, error) {
-		if err != nil {
-			return nil, err
-		}
-		return []*rules.Policy{p}, nil
+	if u, ok := object.(*unstructured.Unstructured); ok {
+		return e.readOther(u)
 	}
-	u, ok := object.(*unstructured.Unstructured)
-	if !ok {
-		np, ok := object.(*networkingv1.NetworkPolicy)
-		if !ok {
-			return nil, nil
-		}
-		return one(e.reader.NetworkPolicy(np))
+	if np, ok := object.(*networkingv1.NetworkPolicy); ok {
+		p, err := e.reader.NetworkPolicy(np)
+		return []*rules.Policy{p}, err
 	}
-	return e.readOther(u)
+	return nil, nil
+}
+
+// keyOf names an object; nearly all are NetworkPolicies.
+func keyOf(object snapshot.Object) snapshot.ObjectKey {
+	if np, ok := object.(*networkingv1.NetworkPolicy); ok {
+		return snapshot.ObjectKey{Group: networkingv1.GroupName, Kind: "NetworkPolicy", Namespace: np.Namespace, Name: np.Name}
+	}
+	return snapshot.KeyOf(object)
 }
 
 // add reads an object and puts its policies where they govern. It does not make the
 // grants of the pods anew.
 func (e *Engine) add(object snapshot.Object) []*policy {
-	key := snapshot.KeyOf(object)
+	key := keyOf(object)
 	if slices.Contains(e.options.NotEnforced, key.Kind) {
 		e.Unread = append(e.Unread, Unread{Object: object, Why: "the network plugin that is seen does not enforce policies of kind " + key.Kind})
 		return nil
@@ -94,25 +95,42 @@ func (e *Engine) add(object snapshot.Object) []*policy {
 		e.Unread = append(e.Unread, Unread{Object: object, Why: err.Error()})
 		return nil
 	}
-	var added []*policy
-	for _, r := range read {
-		p := &policy{Policy: r, key: key}
+	added := make([]policy, len(read))
+	out := make([]*policy, len(read))
+	for i, r := range read {
+		p := &added[i]
+		p.Policy, p.key, out[i] = r, key, p
 		for _, d := range r.Doubts {
 			e.Unread = append(e.Unread, Unread{Object: object, Field: d.Field, Why: d.Why})
 		}
 		e.bindRules(p)
 		e.keys.count(r, 1)
-		if r.Subject.Namespace != "" {
-			if sp := e.spaces.byName[r.Subject.Namespace]; sp != nil {
-				sp.policies = append(sp.policies, p)
-			}
-		} else {
+		if r.Subject.Namespace == "" {
 			e.addWide(p)
+		} else if sp := e.spaces.byName[r.Subject.Namespace]; sp != nil {
+			sp.policies = append(sp.policies, p)
+		} else {
+			e.homeless = append(e.homeless, p)
 		}
-		added = append(added, p)
 	}
-	e.policies[key] = added
-	return added
+	return out
+}
+
+// of finds an object's policies.
+func (e *Engine) of(key snapshot.ObjectKey) []*policy {
+	lists := [][]*policy{e.wide, e.homeless}
+	if sp := e.spaces.byName[key.Namespace]; sp != nil {
+		lists = append(lists, sp.policies)
+	}
+	var out []*policy
+	for _, list := range lists {
+		for _, p := range list {
+			if p.key == key {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
 }
 
 func (e *Engine) addWide(p *policy) {
@@ -121,10 +139,7 @@ func (e *Engine) addWide(p *policy) {
 	spaces := e.spaces.list
 	if !p.Subject.Namespaces.Empty() {
 		p.spaces = e.spaces.match(p.Subject.Namespaces)
-		spaces = nil
-		for sp := range p.spaces.in {
-			spaces = append(spaces, sp)
-		}
+		spaces = slices.Collect(e.spaces.spaces(p.spaces))
 	}
 	for _, sp := range spaces {
 		sp.addWide(p)
@@ -161,9 +176,7 @@ func (e *Engine) bindRules(p *policy) {
 				}
 				b.fixed = e.ports.union(b.fixed, e.ports.id(r.Ports[k].Ports))
 			}
-			if len(r.Peers) > 0 {
-				b.peers = make([]boundPeer, len(r.Peers))
-			}
+			b.peers = e.peers.room(len(r.Peers))
 			for k := range r.Peers {
 				b.peers[k] = e.bind(&r.Peers[k])
 			}
@@ -183,6 +196,7 @@ func (e *Engine) remove(policies []*policy) []*space {
 			if sp := e.spaces.byName[p.Subject.Namespace]; sp != nil {
 				sp.policies = slices.DeleteFunc(sp.policies, same)
 			}
+			e.homeless = slices.DeleteFunc(e.homeless, same)
 		} else {
 			for _, sp := range e.governed(p) {
 				sp.wide = slices.DeleteFunc(sp.wide, same)

@@ -108,4 +108,8 @@ func (t *portTable) both(a, b span) span {
 	return span{t.intersect(a.sure, b.sure), t.intersect(a.possible, b.possible)}
 }
 
+func (t *portTable) either(a, b span) span {
+	return span{t.union(a.sure, b.sure), t.union(a.possible, b.possible)}
+}
+
 func (t *portTable) reach(s span) Reach { return Reach{t.sets[s.sure], t.sets[s.possible]} }

@@ -12,6 +12,7 @@ import (
 
 // space is a namespace with what is in it.
 type space struct {
+	id           int32 // in spaceTable.byID
 	name, tenant string
 	labels       map[string]string
 	pods         []*corev1.Pod
@@ -25,6 +26,7 @@ type space struct {
 // spaceTable finds namespaces by name and by labels.
 type spaceTable struct {
 	byName map[string]*space
+	byID   []*space
 	list   []*space // by name
 	// posting lists the namespaces that carry a label.
 	posting map[label][]*space
@@ -33,26 +35,19 @@ type spaceTable struct {
 
 type label struct{ key, value string }
 
-// spaceSet is the namespaces that a selector matches.
-type spaceSet struct {
-	selector *rules.Selector
-	in       map[*space]bool
-	// refs counts the peers and subjects that ask.
-	refs int
-}
-
 func newSpaceTable() spaceTable {
 	return spaceTable{byName: map[string]*space{}, posting: map[label][]*space{}, found: map[*rules.Selector]*spaceSet{}}
 }
 
 func (t *spaceTable) add(name string, labels map[string]string, tenant string) *space {
-	sp := &space{name: name, tenant: tenant, labels: labels}
+	sp := &space{id: int32(len(t.byID)), name: name, tenant: tenant, labels: labels}
+	t.byID = append(t.byID, sp)
 	t.byName[name] = sp
 	t.list = append(t.list, sp)
 	t.post(sp)
 	for _, set := range t.found {
 		if set.selector.Matches(labels) {
-			set.in[sp] = true
+			set.add(sp)
 		}
 	}
 	return sp
@@ -60,7 +55,9 @@ func (t *spaceTable) add(name string, labels map[string]string, tenant string) *
 
 func (t *spaceTable) post(sp *space) {
 	for k, v := range sp.labels {
-		t.posting[label{k, v}] = append(t.posting[label{k, v}], sp)
+		if k != corev1.LabelMetadataName { // byName finds those
+			t.posting[label{k, v}] = append(t.posting[label{k, v}], sp)
+		}
 	}
 }
 
@@ -85,7 +82,7 @@ func (t *spaceTable) remove(sp *space) {
 	delete(t.byName, sp.name)
 	t.list = slices.DeleteFunc(t.list, func(o *space) bool { return o == sp })
 	for _, set := range t.found {
-		delete(set.in, sp)
+		set.remove(sp)
 	}
 }
 
@@ -96,9 +93,9 @@ func (t *spaceTable) relabel(sp *space, labels map[string]string) {
 	t.post(sp)
 	for _, set := range t.found {
 		if set.selector.Matches(labels) {
-			set.in[sp] = true
+			set.add(sp)
 		} else {
-			delete(set.in, sp)
+			set.remove(sp)
 		}
 	}
 }
@@ -107,10 +104,15 @@ func (t *spaceTable) relabel(sp *space, labels map[string]string) {
 func (t *spaceTable) match(s *rules.Selector) *spaceSet {
 	set, ok := t.found[s]
 	if !ok {
-		set = &spaceSet{selector: s, in: map[*space]bool{}}
+		set = &spaceSet{selector: s}
+		if t.without(s, set) {
+			t.found[s] = set
+			set.refs++
+			return set
+		}
 		for _, sp := range t.candidates(s) {
 			if s.Matches(sp.labels) {
-				set.in[sp] = true
+				set.add(sp)
 			}
 		}
 		t.found[s] = set
@@ -137,9 +139,16 @@ func (t *spaceTable) candidates(s *rules.Selector) []*space {
 			continue
 		}
 		var listed []*space
-		if len(r.Values) == 1 {
+		switch {
+		case r.Key == corev1.LabelMetadataName:
+			for _, v := range r.Values {
+				if sp := t.byName[v]; sp != nil {
+					listed = append(listed, sp)
+				}
+			}
+		case len(r.Values) == 1:
 			listed = t.posting[label{r.Key, r.Values[0]}]
-		} else {
+		default:
 			for _, v := range r.Values {
 				listed = append(listed, t.posting[label{r.Key, v}]...)
 			}
@@ -149,4 +158,27 @@ func (t *spaceTable) candidates(s *rules.Selector) []*space {
 		}
 	}
 	return best
+}
+
+// without fills the set of a selector that only leaves out the values of one key, which
+// is nearly everybody, and reports whether it is one.
+func (t *spaceTable) without(s *rules.Selector, set *spaceSet) bool {
+	r := s.Requirements()
+	if len(r) != 1 || r[0].Operator != metav1.LabelSelectorOpNotIn || len(t.list) < 64 {
+		return false
+	}
+	for _, sp := range t.list {
+		set.set(sp.id)
+	}
+	set.size = len(t.list)
+	for _, v := range r[0].Values {
+		out := t.posting[label{r[0].Key, v}]
+		if sp := t.byName[v]; r[0].Key == corev1.LabelMetadataName && sp != nil {
+			out = []*space{sp}
+		}
+		for _, sp := range out {
+			set.remove(sp)
+		}
+	}
+	return true
 }

@@ -80,14 +80,12 @@ func (e *Engine) newSpace(name string, labels map[string]string) *space {
 	all[corev1.LabelMetadataName] = name
 	sp := e.spaces.add(name, all, "")
 	e.spaces.order()
-	for _, list := range e.policies { // a namespace's policies may have come before it
-		for _, p := range list {
-			if p.Subject.Namespace == name {
-				sp.policies = append(sp.policies, p)
-			}
+	e.homeless = slices.DeleteFunc(e.homeless, func(p *policy) bool { // they may have come before it
+		if p.Subject.Namespace == name {
+			sp.policies = append(sp.policies, p)
 		}
-	}
-	slices.SortFunc(sp.policies, func(a, b *policy) int { return a.key.Compare(b.key) })
+		return p.Subject.Namespace == name
+	})
 	e.rewide(sp)
 	return sp
 }
@@ -96,7 +94,7 @@ func (e *Engine) newSpace(name string, labels map[string]string) *space {
 func (e *Engine) rewide(sp *space) {
 	sp.wide = nil
 	for _, p := range e.wide {
-		if p.spaces == nil || p.spaces.in[sp] {
+		if p.spaces == nil || p.spaces.has(sp) {
 			sp.wide = append(sp.wide, p)
 		}
 	}
@@ -138,11 +136,10 @@ func (e *Engine) applyNode(n *corev1.Node, gone bool) {
 }
 
 func (e *Engine) applyPolicy(event Event) {
-	key := snapshot.KeyOf(event.Object)
+	key := keyOf(event.Object)
 	clear(e.keys.gained)
 	e.peers.grown = e.peers.grown[:0]
-	old := e.policies[key]
-	delete(e.policies, key)
+	old := e.of(key)
 	e.Unread = slices.DeleteFunc(e.Unread, func(u Unread) bool { return snapshot.KeyOf(u.Object) == key })
 	var touched []*space
 	if !event.Gone { // before the old goes, so that what both ask for stays
@@ -183,7 +180,7 @@ func (e *Engine) governed(p *policy) []*space {
 	case p.spaces == nil:
 		return e.spaces.list
 	}
-	return slices.Collect(maps.Keys(p.spaces.in))
+	return slices.Collect(e.spaces.spaces(p.spaces))
 }
 
 // divides takes the borders of new blocks among the cuts, and reports whether any of them

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -110,7 +111,7 @@ func (r *Reader) Selector(s *metav1.LabelSelector) (*Selector, error) {
 	}
 	if len(s.MatchExpressions) == 0 && len(s.MatchLabels) == 1 { // nearly all
 		for k, v := range s.MatchLabels {
-			r.key = append(append(append(append(r.key[:0], k...), 0), v...), 1)
+			r.key = appendText(appendText(append(r.key[:0], 1), k), v)
 		}
 		if known, ok := r.selectors[string(r.key)]; ok {
 			return known, nil
@@ -176,20 +177,22 @@ func (r *Requirement) check() error {
 	return nil
 }
 
-// appendKey writes the requirement so that different ones differ: labels hold no control
-// characters that a server would accept, and lengths are told by the separators.
+// appendKey writes the requirement so that different ones differ, whatever is in them: a
+// folder may hold labels that no server would accept.
 func (r *Requirement) appendKey(key []byte) []byte {
-	key = append(append(key, r.Key...), 0)
-	if r.Operator != metav1.LabelSelectorOpIn || len(r.Values) != 1 {
-		key = append(append(key, r.Operator...), 2)
+	if r.Operator == metav1.LabelSelectorOpIn && len(r.Values) == 1 {
+		return appendText(appendText(append(key, 1), r.Key), r.Values[0])
 	}
-	for i, v := range r.Values {
-		if i > 0 {
-			key = append(key, 3)
-		}
-		key = append(key, v...)
+	key = appendText(appendText(append(key, 2), r.Key), string(r.Operator))
+	key = binary.AppendUvarint(key, uint64(len(r.Values)))
+	for _, v := range r.Values {
+		key = appendText(key, v)
 	}
-	return append(key, 1)
+	return key
+}
+
+func appendText(key []byte, text string) []byte {
+	return append(binary.AppendUvarint(key, uint64(len(text))), text...)
 }
 
 func text(requirements []Requirement) string {
