@@ -2,7 +2,7 @@
 # nothing but Go modules.
 GO      ?= go
 VERSION := $(shell git describe --always --dirty 2>/dev/null)
-MODULES := engine/kubernetes engine/kwok
+MODULES := engine/kubernetes engine/kwok test/opinion/kubenetworkpolicies
 MADE    := api/v1alpha1/zz_generated.deepcopy.go config/crd/*.yaml
 # The same flags everywhere, so that the program, its tests and the engines share Go's
 # build cache. A checkout of another user's needs -buildvcs=false.
@@ -13,7 +13,7 @@ SHELL := bash
 # What go build -v says, as a count; other lines are passed on.
 COUNT = awk '/^[A-Za-z0-9._\/-]+$$/ {n++; printf "\r  %d packages compiled", n; fflush(); next} {print} END {if (n) print ""}'
 
-.PHONY: help build demo test test-short lint generate check-generated engine modules bench clean
+.PHONY: help build demo test test-short lint generate check-generated engine modules opinion-cilium bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -49,7 +49,11 @@ engine: build ## build the control plane that tests and local clusters run (minu
 modules: engine ## test the nested modules (go vet would vet all of Kubernetes with them)
 	@for m in $(MODULES); do echo "cd $$m && $(GO) test -vet=off ./..."; (cd $$m && $(GO) test -vet=off ./...) || exit 1; done
 
+opinion-cilium: ## compare the engine with Cilium's own (half an hour the first time; not in make test)
+	cd test/opinion/cilium && nice -n 15 $(GO) test -vet=off -count=1 -timeout 60m ./...
+
 bench: engine ## measure (docs/benchmarks.md)
+	$(GO) run ./test/bench/analyze
 	$(GO) run ./test/bench $(BENCH)
 
 clean: ## remove what was built here; the engines stay in the user's cache folder

@@ -4,7 +4,11 @@ package all
 import (
 	"watertight.dev/watertight/internal/analyze"
 	"watertight.dev/watertight/internal/analyze/capacity"
+	"watertight.dev/watertight/internal/analyze/devices"
+	"watertight.dev/watertight/internal/analyze/meshidentity"
 	"watertight.dev/watertight/internal/analyze/netreach"
+	"watertight.dev/watertight/internal/analyze/nodesharing"
+	"watertight.dev/watertight/internal/analyze/podescape"
 	"watertight.dev/watertight/internal/analyze/podsecurity"
 	"watertight.dev/watertight/internal/analyze/rbacreach"
 	"watertight.dev/watertight/internal/analyze/services"
@@ -17,6 +21,10 @@ func All() []analyze.Analyzer {
 		netreach.Analyzer(),
 		services.Analyzer(),
 		podsecurity.Analyzer(),
+		podescape.Analyzer(),
+		nodesharing.Analyzer(),
+		devices.Analyzer(),
 		capacity.Analyzer(),
+		meshidentity.Analyzer(),
 	}
 }

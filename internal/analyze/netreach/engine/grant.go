@@ -125,7 +125,7 @@ func (e *Engine) newGrant(sp *space, d rules.Direction, c *Class) *grant {
 			g.take(p.Tier, &p.bound[d][k])
 		}
 	}
-	g.plain = g.plain && !g.doubtful && len(g.admin)+len(g.baseline) == 0
+	g.plain = g.plain && g.isolated && !g.doubtful && len(g.admin)+len(g.baseline) == 0
 	if d == rules.Ingress && len(g.names) > 0 {
 		g.near = c
 	}
