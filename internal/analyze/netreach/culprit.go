@@ -125,7 +125,7 @@ func (c *culprits) report(j *judge) {
 		if x.sure {
 			l.Break(x.id, x.reason(), x.message(), x.evidence(j)...)
 		} else {
-			l.Doubt(x.id, "Perhaps"+x.reason(), x.perhaps(), x.evidence(j)...)
+			l.Doubt(x.id, "Perhaps"+x.reason(), x.perhaps(j), x.evidence(j)...)
 		}
 	}
 }
@@ -150,21 +150,37 @@ func (x *culprit) reason() string {
 
 // message is one sentence: who, what, where, and how to mend it.
 func (x *culprit) message() string {
-	return fmt.Sprintf("%s %s on %s, which is not declared (%s): %s", x.subject(), x.object(), x.ports, x.where(), x.remedy())
+	return fmt.Sprintf("%s %s on %s, which is not declared (%s): %s", x.subject(), x.object(), x.ports, where(x.cause, x.near, x.dir), x.remedy())
 }
 
 // perhaps is the message where nobody can tell.
-func (x *culprit) perhaps() string {
+func (x *culprit) perhaps(j *judge) string {
+	unsure := x.cause
+	if unsure.Sure && x.far != nil { // then it is the other side that nobody can tell
+		if theirs, ok := x.theirs(j, false); ok {
+			unsure = theirs
+		}
+	}
 	why := "the rule may match"
-	switch rule := x.cause.Rule; {
+	switch rule := unsure.Rule; {
 	case rule != nil && rule.Unsure != "":
 		why = rule.Unsure
-	case x.cause.Peer != nil && x.cause.Peer.Unknown != "":
-		why = x.cause.Peer.Unknown
-	case x.cause.Peer != nil && x.cause.Peer.Addresses != nil:
+	case unsure.Peer != nil && unsure.Peer.Unknown != "":
+		why = unsure.Peer.Unknown
+	case unsure.Peer != nil && unsure.Peer.Addresses != nil:
 		why = "whether ipBlocks match pods is up to the network plugin, or the pods' addresses are not known"
 	}
-	return fmt.Sprintf("it cannot be told whether %s %s on %s (%s: %s)", x.subject(), x.object(), x.ports, x.where(), why)
+	return fmt.Sprintf("it cannot be told whether %s %s on %s (%s: %s)", x.subject(), x.object(), x.ports, where(unsure, x.near, x.dir), why)
+}
+
+// theirs is what allows the offence on the other side, surely or perhaps.
+func (x *culprit) theirs(j *judge, sure bool) (engine.Cause, bool) {
+	for _, why := range j.engine.Causes(1-x.dir, x.far, x.near) {
+		if why.Sure == sure && !why.Ports.Intersect(x.ports).Empty() {
+			return why, true
+		}
+	}
+	return engine.Cause{}, false
 }
 
 func (x *culprit) subject() string {
@@ -213,14 +229,14 @@ func (x *culprit) metadata() bool {
 }
 
 // where names what allows it.
-func (x *culprit) where() string {
+func where(why engine.Cause, near *engine.Class, d rules.Direction) string {
 	switch {
-	case x.cause.Policy != nil:
-		return fmt.Sprintf("%s, %s", snapshot.KeyOf(x.cause.Policy.Object), x.cause.Field())
-	case x.near.HostNetwork:
+	case why.Policy != nil:
+		return fmt.Sprintf("%s, %s", snapshot.KeyOf(why.Policy.Object), why.Field())
+	case near.HostNetwork:
 		return "the pod uses the node's network"
 	}
-	return fmt.Sprintf("no NetworkPolicy isolates %s there", x.dir)
+	return fmt.Sprintf("no NetworkPolicy isolates %s there", d)
 }
 
 func (x *culprit) remedy() string {
@@ -240,15 +256,15 @@ func (x *culprit) remedy() string {
 // evidence is the cause on this side, and one on the other.
 func (x *culprit) evidence(j *judge) []guarantee.Evidence {
 	out := []guarantee.Evidence{about(j.snapshot, x.near, x.dir, x.cause)}
-	if x.far == nil {
+	if x.far == nil || x.id == guarantee.NET8 {
 		return out
 	}
-	other := 1 - x.dir
-	for _, why := range j.engine.Causes(other, x.far, x.near) {
-		if x.id == guarantee.NET8 || why.Ports.Intersect(x.ports).Empty() {
-			continue
-		}
-		return append(out, about(j.snapshot, x.far, other, why))
+	theirs, ok := x.theirs(j, x.sure)
+	if !ok {
+		theirs, ok = x.theirs(j, !x.sure)
+	}
+	if ok {
+		out = append(out, about(j.snapshot, x.far, 1-x.dir, theirs))
 	}
 	return out
 }
