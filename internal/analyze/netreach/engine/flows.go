@@ -280,7 +280,7 @@ func (g *Group) solo() *Crowd {
 func (f Flow) Pairs(yield func(src, dst *Class) bool) {
 	for _, a := range f.From.Groups {
 		for _, b := range f.To.Groups {
-			if f.excepts(b) {
+			if f.Excepts(b) {
 				continue
 			}
 			for _, src := range a.Classes {
@@ -294,7 +294,8 @@ func (f Flow) Pairs(yield func(src, dst *Class) bool) {
 	}
 }
 
-func (f Flow) excepts(g *Group) bool {
+// Excepts reports whether a flow leaves a group of To out.
+func (f Flow) Excepts(g *Group) bool {
 	_, found := slices.BinarySearchFunc(f.Except, g, func(a, b *Group) int { return a.id - b.id })
 	return found
 }
@@ -321,7 +322,7 @@ func (f Flow) PodPairs() int {
 		inside[g] = true
 	}
 	for _, g := range f.To.Groups {
-		if f.excepts(g) {
+		if f.Excepts(g) {
 			continue
 		}
 		n := g.pods()

@@ -50,7 +50,7 @@ func (e *Engine) Summary(yield func(Line) bool) {
 		from, to := inhabited(f.From.Groups), inhabited(f.To.Groups)
 		kept := to[:0:0]
 		for _, g := range to {
-			if !f.excepts(g) {
+			if !f.Excepts(g) {
 				kept = append(kept, g)
 			}
 		}
