@@ -26,6 +26,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"watertight.dev/watertight/internal/localcluster"
+	"watertight.dev/watertight/test/bench/result"
 )
 
 // small is the number of tenants below which the defaults are those of a smoke test.
@@ -65,10 +66,10 @@ func run(ctx context.Context) (err error) {
 	if err := b.build(ctx); err != nil {
 		return err
 	}
-	var out report
+	var out result.Report
 	for _, part := range []struct {
 		name string
-		run  func(*bench, context.Context) ([]row, error)
+		run  func(*bench, context.Context) ([]result.Row, error)
 	}{
 		{"up", (*bench).measureUp}, {"single", (*bench).measureSingle}, {"onboard", (*bench).measureOnboarding},
 	} {
@@ -79,10 +80,10 @@ func run(ctx context.Context) (err error) {
 		if err != nil {
 			return fmt.Errorf("measure %s: %w", part.name, err)
 		}
-		out.rows = append(out.rows, rows...)
+		out.Rows = append(out.Rows, rows...)
 	}
-	out.facts = b.facts()
-	out.print(os.Stdout, markdown)
+	out.Facts = b.facts()
+	out.Print(os.Stdout, markdown)
 	return nil
 }
 

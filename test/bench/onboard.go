@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"watertight.dev/watertight/test/bench/result"
 )
 
 // measured is how many objects came into place in what time, and in what processor time
@@ -18,7 +20,7 @@ func (m measured) perSecond() float64 { return float64(m.objects) / m.took.Secon
 
 // measureOnboarding runs the bare loop and the operator in turns, each on a fresh control
 // plane and the order swapped every round, and looks at the operator at rest in the last.
-func (b *bench) measureOnboarding(ctx context.Context) ([]row, error) {
+func (b *bench) measureOnboarding(ctx context.Context) ([]result.Row, error) {
 	var bare, operated []measured
 	var rest atRest
 	for round := range b.rounds {

@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"watertight.dev/watertight/test/bench/result"
 )
 
 // breath is between two single tenants, so that each finds an idle cluster.
 const breath = 2 * time.Second
 
 // measureSingle creates one tenant after another on an idle cluster and times each.
-func (b *bench) measureSingle(ctx context.Context) (rows []row, err error) {
+func (b *bench) measureSingle(ctx context.Context) (rows []result.Row, err error) {
 	p, err := b.startPlane(ctx)
 	if err != nil {
 		return nil, err

@@ -14,11 +14,13 @@ import (
 
 	"watertight.dev/watertight/internal/localcluster"
 	"watertight.dev/watertight/internal/reconcile"
+
+	"watertight.dev/watertight/test/bench/result"
 )
 
 // measureUp times "watertight up" of a new cluster, with engines that are built, and two
 // demo tenants in it.
-func (b *bench) measureUp(ctx context.Context) ([]row, error) {
+func (b *bench) measureUp(ctx context.Context) ([]result.Row, error) {
 	var ready, verified []time.Duration
 	for i := range b.ups {
 		r, v, err := b.up(ctx)
