@@ -14,13 +14,13 @@ import (
 func newExplainCommand(e *env) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "explain",
-		Short: "Say why a verdict is what it is",
+		Short: "Say why a verdict, or the answer about a connection, is what it is",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return errors.New("say what to explain: watertight explain verdict TENANT GUARANTEE")
+			return errors.New("say what to explain: watertight explain verdict TENANT GUARANTEE, or watertight explain flow FROM TO")
 		},
 	}
-	c.AddCommand(newExplainVerdictCommand(e))
+	c.AddCommand(newExplainVerdictCommand(e), newExplainFlowCommand(e))
 	return c
 }
 

@@ -52,11 +52,22 @@ func (x Explanation) close() []Change {
 	var best []Change
 	for i := range x.Sides {
 		edits := x.Sides[i].close(x.Reach.Possible)
-		if len(edits) > 0 && (best == nil || len(edits) < len(best)) {
+		if len(edits) > 0 && (best == nil || weight(edits) < weight(best)) {
 			best = edits
 		}
 	}
 	return best
+}
+
+// weight counts edits; a policy more counts double, since it closes more than was asked.
+func weight(edits []Change) int {
+	n := len(edits)
+	for _, c := range edits {
+		if c.Kind == AddIsolation {
+			n++
+		}
+	}
+	return n
 }
 
 func (s *Side) close(open netset.Ports) []Change {
