@@ -105,15 +105,31 @@ func operatorRules() []rbacv1.PolicyRule {
 		{APIGroups: []string{"networking.k8s.io"}, Resources: []string{"ingresses"}, Verbs: []string{"list"}},
 		{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"roles"}, Verbs: []string{"list"}},
 		{APIGroups: []string{"storage.k8s.io"}, Resources: []string{"storageclasses"}, Verbs: []string{"list"}},
-		{APIGroups: policyGroups, Resources: []string{"*"}, Verbs: []string{"list"}},
+		{APIGroups: []string{"networking.k8s.io"}, Resources: []string{"ingressclasses"}, Verbs: []string{"list"}},
+		{APIGroups: []string{"flowcontrol.apiserver.k8s.io"}, Resources: []string{"flowschemas", "prioritylevelconfigurations"}, Verbs: []string{"list"}},
+		{APIGroups: []string{"apiextensions.k8s.io"}, Resources: []string{"customresourcedefinitions"}, Verbs: []string{"list"}},
+		{APIGroups: []string{"crd.projectcalico.org", "projectcalico.org"}, Resources: calicoResources, Verbs: []string{"list"}},
+		{APIGroups: []string{"projectcalico.org"}, Resources: []string{"tiers"}, Verbs: []string{"get"}},
+		{APIGroups: []string{"crd.antrea.io"}, Resources: []string{"networkpolicies", "clusternetworkpolicies"}, Verbs: []string{"list"}},
+		{APIGroups: []string{"capsule.clastix.io"}, Resources: []string{"tenants"}, Verbs: []string{"list"}},
+		{APIGroups: lookedIntoGroups, Resources: []string{"*"}, Verbs: []string{"list"}},
 	}
 }
 
-// policyGroups are the groups of other policy engines, meshes and gateways, whose kinds
-// bear on verdicts; which kinds they have differs from version to version.
-var policyGroups = []string{
-	"policy.networking.k8s.io", "cilium.io", "crd.projectcalico.org", "projectcalico.org",
-	"security.istio.io", "gateway.networking.k8s.io",
+// lookedIntoGroups are the groups of other policy engines, meshes, gateways and devices,
+// whose kinds bear on verdicts; which kinds they have differs from version to version.
+// None of them keeps a secret. A group that a cluster does not have does no harm here.
+var lookedIntoGroups = []string{
+	"policy.networking.k8s.io", "cilium.io", "security.istio.io", "networking.istio.io", "policy.linkerd.io",
+	"gateway.networking.k8s.io", "gateway.networking.x-k8s.io", "resource.k8s.io",
+}
+
+// calicoResources are what of Calico bears on verdicts; another kind of its groups may
+// hold credentials. Its API server lists policies of the tiers that one may get, by the
+// names tier.* (docs.tigera.io/calico/latest, Configure RBAC for tiered policies).
+var calicoResources = []string{
+	"networkpolicies", "globalnetworkpolicies", "networksets", "globalnetworksets", "hostendpoints", "ippools", "tiers",
+	"tier.networkpolicies", "tier.globalnetworkpolicies",
 }
 
 var admissionResources = []string{

@@ -25,8 +25,8 @@ var (
 	answered = []guarantee.ID{guarantee.NET2}
 	// needed are the kinds without which the absence of a road proves nothing.
 	needed = []string{
-		"Tenant", "TenantClass", "Service", "Pod", "Endpoints", "EndpointSlice", "Ingress",
-		"HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "Gateway", "ListenerSet", "XListenerSet", "ReferenceGrant", gateway.Group,
+		"Tenant", "TenantClass", "Service", "Pod", "Endpoints", "EndpointSlice", "Ingress", "IngressClass", "GatewayClass",
+		"HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "Gateway", "ListenerSet", "XListenerSet", "ReferenceGrant", gateway.Group, gateway.Experimental,
 	}
 )
 

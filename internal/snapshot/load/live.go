@@ -3,7 +3,6 @@ package load
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,8 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
-	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 
 	"watertight.dev/watertight/internal/snapshot"
@@ -24,26 +21,6 @@ const (
 	pageSize = 500 // objects per answer, as kubectl asks for
 	workers  = 4   // lists under way at a time
 )
-
-// foreignGroups are groups whose every kind bears on verdicts, though the snapshot has
-// no field for it: other policy engines, meshes, gateways, devices, and
-// what custom resources there are. Named are kinds that could open or close something, so
-// that they are missed by name where their group cannot be looked into.
-var foreignGroups = []struct {
-	name  string
-	kinds []string
-}{
-	{"policy.networking.k8s.io", []string{"AdminNetworkPolicy", "BaselineAdminNetworkPolicy", "ClusterNetworkPolicy"}},
-	{"cilium.io", []string{"CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"}},
-	{"crd.projectcalico.org", []string{"NetworkPolicy", "GlobalNetworkPolicy"}},
-	{"projectcalico.org", []string{"NetworkPolicy", "GlobalNetworkPolicy"}},
-	{"security.istio.io", []string{"PeerAuthentication", "AuthorizationPolicy"}},
-	{"networking.istio.io", []string{"ServiceEntry", "Gateway", "VirtualService", "DestinationRule", "Sidecar"}},
-	{"policy.linkerd.io", []string{"Server", "AuthorizationPolicy", "ServerAuthorization", "MeshTLSAuthentication", "NetworkAuthentication"}},
-	{"gateway.networking.k8s.io", []string{"Gateway", "HTTPRoute", "GRPCRoute", "TLSRoute", "ReferenceGrant"}},
-	{"resource.k8s.io", []string{"ResourceClaim", "ResourceClaimTemplate", "DeviceClass"}},
-	{"apiextensions.k8s.io", []string{"CustomResourceDefinition"}},
-}
 
 // Live reads the kinds that verdicts rest on from an API server, in pages. A kind that
 // may not be listed or is not served becomes a Problem. Secrets and ConfigMaps are not
@@ -137,74 +114,6 @@ func typedLister(client *rest.RESTClient, k snapshot.Kind) lister {
 	return l
 }
 
-// foreignListers lists what the server has of the foreign groups. A group that is not
-// there is no problem; one that cannot be looked into is.
-func foreignListers(config *rest.Config) ([]lister, error) {
-	disco, err := discovery.NewDiscoveryClientForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("make discovery client: %w", err)
-	}
-	client, err := dynamic.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("make dynamic client: %w", err)
-	}
-	groups, err := disco.ServerGroups()
-	if err != nil {
-		return []lister{{kind: "", broken: fmt.Errorf("discover API groups: %w", err)}}, nil
-	}
-	var lists []lister
-	for _, f := range foreignGroups {
-		for _, g := range groups.Groups {
-			if g.Name == f.name {
-				lists = append(lists, groupListers(disco, client, g, f.kinds)...)
-			}
-		}
-	}
-	return lists, nil
-}
-
-// groupListers lists every kind of a group once: in the preferred version if that has it,
-// else in another, for a group may serve some kinds in older versions only.
-func groupListers(disco discovery.DiscoveryInterface, client dynamic.Interface, group metav1.APIGroup, named []string) []lister {
-	versions := []string{group.PreferredVersion.GroupVersion}
-	for _, v := range group.Versions {
-		if v.GroupVersion != versions[0] {
-			versions = append(versions, v.GroupVersion)
-		}
-	}
-	var lists, broken []lister
-	seen := map[string]bool{}
-	for _, version := range versions {
-		gv, _ := schema.ParseGroupVersion(version)
-		resources, err := disco.ServerResourcesForGroupVersion(version)
-		if err != nil {
-			for _, kind := range named {
-				broken = append(broken, lister{resource: gv.WithResource(""), kind: kind, broken: fmt.Errorf("discover %s: %w", version, err)})
-			}
-			continue
-		}
-		for _, r := range resources.APIResources {
-			if slices.Contains(r.Verbs, "list") && !seen[r.Kind] {
-				seen[r.Kind] = true
-				lists = append(lists, foreignLister(client, gv.WithResource(r.Name), r.Kind))
-			}
-		}
-	}
-	for _, b := range broken { // unless another version has the kind
-		if !seen[b.kind] {
-			seen[b.kind] = true
-			lists = append(lists, b)
-		}
-	}
-	return lists
-}
-
-func foreignLister(client dynamic.Interface, resource schema.GroupVersionResource, kind string) lister {
-	return lister{resource: resource, kind: kind, page: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-		return client.Resource(resource).List(ctx, options)
-	}}
-}
-
 // all lists every page. A list that grew too old on the way is taken up where the
 // server says it can be.
 func (l lister) all(ctx context.Context) answer {
@@ -252,8 +161,12 @@ func lean(o runtime.Object) runtime.Object {
 func (l lister) failed(err error) answer {
 	message := fmt.Sprintf("%s cannot be listed: %s", l.resource.Resource, oneLine(err))
 	switch {
+	case l.kind == "":
+		message = "what the API server serves beside its own kinds cannot be looked for: " + oneLine(err)
 	case apierrors.IsForbidden(err) && l.resource.Resource == "":
 		message = fmt.Sprintf("%s cannot be looked for (403): allow the verb get on /apis/%s to whoever runs watertight", l.kind, l.resource.GroupVersion())
+	case l.resource.Resource == "":
+		message = fmt.Sprintf("%s cannot be looked for: %s", l.kind, oneLine(err))
 	case apierrors.IsForbidden(err):
 		message = fmt.Sprintf("%s may not be listed (403): allow the verb list on %s to whoever runs watertight", l.kind, l.resource.GroupResource())
 	case apierrors.IsNotFound(err):
