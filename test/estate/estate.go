@@ -1,6 +1,6 @@
 // Package estate makes large clusters for benchmarks and tests: tenants of three tiers
-// with pods and policies, some of them with mistakes, some without any policy. What it
-// makes depends on its options alone.
+// with pods, policies and rights, some of them with mistakes, some without any policy. What
+// it makes depends on its options alone.
 package estate
 
 import (
@@ -25,6 +25,9 @@ type Options struct {
 	Mistakes float64
 	// Open is the share of tenants without any policy, from 0 to 1.
 	Open float64
+	// RBAC gives tenants owners, ServiceAccounts, roles and bindings, and to the share of
+	// Mistakes a right too many.
+	RBAC bool
 	Seed uint64
 }
 
@@ -44,6 +47,9 @@ func New(o Options) *snapshot.Snapshot {
 		}},
 	}}
 	m.system()
+	if o.RBAC {
+		m.access()
+	}
 	for i := range o.Tenants {
 		m.tenant(i)
 	}
@@ -67,13 +73,21 @@ func (m *maker) pod(namespace, name string, labels map[string]string, port int32
 	p := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: labels},
 		Spec: corev1.PodSpec{
-			NodeName: fmt.Sprintf("node-%d", m.pods%100), ServiceAccountName: "default",
+			NodeName: fmt.Sprintf("node-%d", m.pods%100), ServiceAccountName: m.runsAs(namespace),
 			Containers: []corev1.Container{{Name: "main", Ports: []corev1.ContainerPort{{Name: "main", ContainerPort: port}}}},
 		},
 		Status: corev1.PodStatus{Phase: corev1.PodRunning, PodIP: fmt.Sprintf("10.%d.%d.%d", m.pods>>16&255, m.pods>>8&255, m.pods&255)},
 	}
 	p.Status.PodIPs = []corev1.PodIP{{IP: p.Status.PodIP}}
 	m.out.Pods = append(m.out.Pods, p)
+}
+
+// runsAs is the ServiceAccount of a namespace's pods.
+func (m *maker) runsAs(namespace string) string {
+	if m.options.RBAC && namespace != "kube-system" && namespace != "ingress-nginx" {
+		return workerRole
+	}
+	return "default"
 }
 
 // system is two resolvers and two ingress controllers.
@@ -86,8 +100,10 @@ func (m *maker) system() {
 	}
 }
 
+func tenantName(i int) string { return fmt.Sprintf("t%05d", i) }
+
 func (m *maker) tenant(i int) {
-	name := fmt.Sprintf("t%05d", i)
+	name := tenantName(i)
 	t := &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.TenantSpec{ClassName: "standard"}}
 	open := m.dice.Float64() < m.options.Open
 	for k, tier := range tiers {
@@ -111,6 +127,12 @@ func (m *maker) tenant(i int) {
 	m.out.Tenants = append(m.out.Tenants, t)
 	if !open && m.dice.Float64() < m.options.Mistakes {
 		m.mistake(name)
+	}
+	if m.options.RBAC {
+		m.rights(t)
+		if m.dice.Float64() < m.options.Mistakes {
+			m.excess(name)
+		}
 	}
 }
 
@@ -138,7 +160,7 @@ func (m *maker) policies(tenant, ns string, k int) {
 // mistake adds one of the policies that people write and regret.
 func (m *maker) mistake(tenant string) {
 	ns := v1alpha1.NamespaceName(tenant, tiers[m.dice.IntN(len(tiers))].name)
-	foreign := v1alpha1.NamespaceName(fmt.Sprintf("t%05d", m.dice.IntN(m.options.Tenants)), tiers[m.dice.IntN(len(tiers))].name)
+	foreign := v1alpha1.NamespaceName(tenantName(m.dice.IntN(m.options.Tenants)), tiers[m.dice.IntN(len(tiers))].name)
 	any := networkingv1.NetworkPolicyPeer{NamespaceSelector: &metav1.LabelSelector{}}
 	var spec networkingv1.NetworkPolicySpec
 	switch m.dice.IntN(6) {
