@@ -68,6 +68,10 @@ type Snapshot struct {
 	// Origin says where the picture was taken.
 	Origin Origin
 
+	// NetworkPlugin is the network plugin that enforces policies, where somebody said so;
+	// "" leaves it to what is seen.
+	NetworkPlugin string
+
 	// mapped is where a mapping says who owns what; nil where there is none.
 	mapped *mapped
 

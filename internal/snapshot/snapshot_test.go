@@ -197,3 +197,22 @@ func TestNew(t *testing.T) {
 		t.Errorf("sources %v, then %v", whole.Sources, more.Sources)
 	}
 }
+
+// TestNetworkPlugin: what was said of the network plugin stays through every change.
+func TestNetworkPlugin(t *testing.T) {
+	first := snapshot.New(snapshot.Parts{})
+	said := first.WithNetworkPlugin("cilium")
+	mapped, err := snapshot.ParseMapping("label=team")
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := said.With(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: map[string]string{"team": "red"}}}).
+		WithProblems(snapshot.Problem{Source: "x"}).WithSources(nil).WithTenancy(mapped)
+	made := snapshot.New(snapshot.Parts{NetworkPlugin: "calico"})
+	if first.NetworkPlugin != "" || said.NetworkPlugin != "cilium" || changed.NetworkPlugin != "cilium" || made.NetworkPlugin != "calico" {
+		t.Errorf("got %q, %q, %q, %q", first.NetworkPlugin, said.NetworkPlugin, changed.NetworkPlugin, made.NetworkPlugin)
+	}
+	if back := changed.WithNetworkPlugin(""); back.NetworkPlugin != "" || back.TenantOf("shop") != "red" {
+		t.Errorf("taken back: %q, %q", back.NetworkPlugin, back.TenantOf("shop"))
+	}
+}

@@ -18,12 +18,14 @@ type Parts struct {
 	// Sources is kept, not copied.
 	Sources map[ObjectKey]string
 	Origin  Origin
+	// NetworkPlugin is as in Snapshot.
+	NetworkPlugin string
 }
 
 // New makes a snapshot in one go. Of objects of the same kind and name the last counts;
 // one that cannot be taken becomes a Problem.
 func New(p Parts) *Snapshot {
-	b := newBuilder(&Snapshot{Origin: p.Origin, Problems: p.Problems, Sources: p.Sources})
+	b := newBuilder(&Snapshot{Origin: p.Origin, Problems: p.Problems, Sources: p.Sources, NetworkPlugin: p.NetworkPlugin})
 	b.addAll(p.Objects)
 	return b.finish()
 }
@@ -41,6 +43,14 @@ func (s *Snapshot) With(objects ...runtime.Object) *Snapshot {
 func (s *Snapshot) WithProblems(problems ...Problem) *Snapshot {
 	b := newBuilder(s)
 	b.out.Problems = append(b.out.Problems, problems...)
+	return b.finish()
+}
+
+// WithNetworkPlugin returns a new snapshot in which this network plugin is said to enforce
+// policies, by one of the names of netreach.PluginNames; "" takes back what was said.
+func (s *Snapshot) WithNetworkPlugin(name string) *Snapshot {
+	b := newBuilder(s)
+	b.out.NetworkPlugin = name
 	return b.finish()
 }
 
@@ -86,7 +96,7 @@ func (h *shelf) put(key ObjectKey, o Object) {
 func newBuilder(s *Snapshot) *builder {
 	out := &Snapshot{
 		Origin: s.Origin, Problems: slices.Clip(s.Problems), Sources: s.Sources,
-		Workloads: s.Workloads, Others: s.Others, mapped: s.mapped,
+		Workloads: s.Workloads, Others: s.Others, NetworkPlugin: s.NetworkPlugin, mapped: s.mapped,
 	}
 	for _, k := range kinds {
 		k.share(s, out)

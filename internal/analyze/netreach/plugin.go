@@ -1,9 +1,11 @@
 package netreach
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"watertight.dev/watertight/internal/analyze/netreach/engine"
 	"watertight.dev/watertight/internal/snapshot"
@@ -17,72 +19,190 @@ type Plugin struct {
 	Options engine.Options
 	// Ignores says why policies have no effect here, where that is known.
 	Ignores string
+	// Note says why it cannot be told which plugin enforces policies, where several could.
+	Note string
+	// said is set where somebody named the plugin; it was not looked for.
+	said bool
 }
 
-// plugins are recognised by the pods of their agents: in which namespace does not matter
-// to them, nor to us, but a tenant's namespace proves nothing.
-var plugins = []struct {
+// agents is how a network plugin is recognised: the label of its agents' pods, and the
+// namespaces beside kube-system in which its documentation puts them.
+type agents struct {
 	label, value string
-	plugin       Plugin
-}{
+	namespaces   []string
+}
+
+// known is a network plugin that can be named, and recognised.
+type known struct {
+	name   string
+	agents agents
+	plugin Plugin
+}
+
+// Names that are no plugin's.
+const (
+	// PluginNone: nothing enforces policies.
+	PluginNone = "none"
+	// PluginUnknown: something enforces them, and how is not known.
+	PluginUnknown = "unknown"
+)
+
+const enforcesNone = ", which enforces no NetworkPolicy"
+
+var (
+	// addressed is what plugins do that compare the addresses of packets.
+	addressed = engine.Options{BlocksMatchPods: engine.Yes, NodeLocalExempt: engine.Yes}
+	// identified is what one does that knows pods by identity.
+	identified = engine.Options{BlocksMatchPods: engine.No, NodeLocalExempt: engine.Yes}
+)
+
+var plugins = []known{
 	// docs.cilium.io/en/stable/security/policy/language: CIDR rules do not apply to pods
 	// of the cluster; hosts reach their own pods (--allow-localhost).
-	{"k8s-app", "cilium", Plugin{Name: "Cilium", Options: engine.Options{BlocksMatchPods: engine.No, NodeLocalExempt: engine.Yes}}},
+	{"cilium", agents{"k8s-app", "cilium", []string{"cilium"}}, Plugin{Name: "Cilium", Options: identified}},
 	// docs.tigera.io/calico/latest/reference/resources/networkpolicy: nets match any
 	// address; a host's traffic to its own workloads is always allowed.
-	{"k8s-app", "calico-node", Plugin{Name: "Calico", Options: engine.Options{BlocksMatchPods: engine.Yes, NodeLocalExempt: engine.Yes}}},
+	{"calico", agents{"k8s-app", "calico-node", []string{"calico-system"}}, Plugin{Name: "Calico", Options: addressed}},
 	// antrea.io/docs/main/docs/antrea-network-policy: ipBlock matches packets' addresses.
-	{"app", "antrea", Plugin{Name: "Antrea", Options: engine.Options{BlocksMatchPods: engine.Yes, NodeLocalExempt: engine.Yes}}},
+	{"antrea", agents{"app", "antrea", nil}, Plugin{Name: "Antrea", Options: addressed}},
 	// ovn-kubernetes.io/features/network-security-controls/network-policy: ipBlock
 	// becomes an address match of the packet.
-	{"app", "ovnkube-node", Plugin{Name: "OVN-Kubernetes", Options: engine.Options{BlocksMatchPods: engine.Yes, NodeLocalExempt: engine.Yes}}},
+	{"ovn-kubernetes", agents{"app", "ovnkube-node", []string{"ovn-kubernetes", "openshift-ovn-kubernetes"}}, Plugin{Name: "OVN-Kubernetes", Options: addressed}},
 	// kube-network-policies.sigs.k8s.io: the evaluators compare the packet's addresses.
-	{"app", "kube-network-policies", Plugin{Name: "kube-network-policies", Options: engine.Options{BlocksMatchPods: engine.Yes, NodeLocalExempt: engine.Yes}}},
-	{"app", "kindnet", Plugin{Name: "kindnet", Options: engine.Options{BlocksMatchPods: engine.Yes, NodeLocalExempt: engine.Yes}}},
+	{"kube-network-policies", agents{"app", "kube-network-policies", nil}, Plugin{Name: "kube-network-policies", Options: addressed}},
+	{"kindnet", agents{"app", "kindnet", []string{"kube-kindnet"}}, Plugin{Name: "kindnet", Options: addressed}},
 	// kube-router.io/docs: ipset of the blocks' addresses.
-	{"k8s-app", "kube-router", Plugin{Name: "kube-router", Options: engine.Options{BlocksMatchPods: engine.Yes, NodeLocalExempt: engine.Yes}}},
+	{"kube-router", agents{"k8s-app", "kube-router", nil}, Plugin{Name: "kube-router", Options: addressed}},
 	// github.com/flannel-io/flannel: "Flannel is focused on networking. For network
-	// policy, other projects such as Calico can be used." It comes last: others run on it.
-	{"app", "flannel", Plugin{Name: "Flannel", Ignores: "the only network plugin that is seen is Flannel, which enforces no NetworkPolicy"}},
+	// policy, other projects such as Calico can be used."
+	{flannel, agents{"app", "flannel", []string{"kube-flannel"}}, Plugin{Name: "Flannel", Ignores: "the only network plugin that is seen is Flannel" + enforcesNone}},
 }
+
+const flannel = "flannel"
 
 // ciliumKinds are enforced by Cilium alone.
 var ciliumKinds = []string{"CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"}
 
-// DetectPlugin recognises the network plugin by its agents' pods.
-func DetectPlugin(s *snapshot.Snapshot) Plugin {
-	for _, known := range plugins {
-		for _, ns := range s.NamespaceNames() {
-			if s.TenantOf(ns) != "" {
-				continue
-			}
-			for _, p := range s.PodsIn(ns) {
-				if p.Labels[known.label] == known.value && agent(p) {
-					plugin := known.plugin
-					if plugin.Name != "Cilium" { // an installed CRD is no engine
-						plugin.Options.NotEnforced = ciliumKinds
-					}
-					return plugin
-				}
-			}
+// PluginAnswers are the names that a snapshot's NetworkPlugin may have, each with how it
+// answers what Kubernetes leaves open.
+func PluginAnswers() [][2]string {
+	var out [][2]string
+	for _, k := range plugins {
+		answer := "ipBlocks match pods"
+		switch {
+		case k.plugin.Ignores != "":
+			answer = "policies have no effect"
+		case k.plugin.Options.BlocksMatchPods == engine.No:
+			answer = "ipBlocks match no pods"
 		}
+		out = append(out, [2]string{k.name, answer})
 	}
-	return Plugin{}
+	return append(out, [2]string{PluginNone, "policies have no effect"}, [2]string{PluginUnknown, "whether ipBlocks match pods is left open"})
 }
 
-// agent reports whether a pod runs where a network plugin's agent does.
-func agent(p *corev1.Pod) bool { return p.Spec.HostNetwork }
+// DetectPlugin is the network plugin that somebody named in the snapshot, or else the one
+// that is recognised by its agents' pods.
+func DetectPlugin(s *snapshot.Snapshot) Plugin {
+	if s.NetworkPlugin != "" {
+		return pluginOf(s.NetworkPlugin)
+	}
+	var seen []Plugin
+	for _, k := range plugins {
+		if k.name == flannel && len(seen) > 0 {
+			continue // it connects pods, and another enforces policies (Canal)
+		}
+		if k.agents.run(s) {
+			seen = append(seen, k.plugin)
+		}
+	}
+	switch len(seen) {
+	case 0:
+		return Plugin{}
+	case 1:
+		return seen[0].alone()
+	}
+	return undecided(seen)
+}
+
+// pluginOf is the plugin of a name; one that is not known leaves everything open.
+func pluginOf(name string) Plugin {
+	const said = ", as the command line says"
+	if name == PluginNone {
+		return Plugin{Ignores: "no network plugin enforces policies" + said, said: true}
+	}
+	at := slices.IndexFunc(plugins, func(k known) bool { return k.name == name })
+	if at < 0 {
+		return Plugin{said: true}
+	}
+	p := plugins[at].plugin.alone()
+	p.said = true
+	if p.Ignores != "" {
+		p.Ignores = "the network plugin is " + p.Name + said + enforcesNone
+	}
+	return p
+}
+
+// alone is the plugin where no other is: an installed CRD is no engine.
+func (p Plugin) alone() Plugin {
+	if p.Name != "Cilium" {
+		p.Options.NotEnforced = ciliumKinds
+	}
+	return p
+}
+
+// undecided leaves open what several plugins would answer.
+func undecided(seen []Plugin) Plugin {
+	var names []string
+	for _, p := range seen {
+		names = append(names, p.Name)
+	}
+	out := Plugin{Note: "agents of several network plugins are seen (" + strings.Join(names, ", ") +
+		"), so that it is unknown which enforces policies, and how: remove those that are left over, or say --network-plugin"}
+	if !slices.Contains(names, "Cilium") {
+		out.Options.NotEnforced = ciliumKinds
+	}
+	return out
+}
+
+// run reports whether such agents are seen. A label alone proves nothing, for whoever may
+// make a pod may set it: the pod must be of a DaemonSet, on the host's network, and in a
+// namespace where agents are and no tenant is.
+func (a agents) run(s *snapshot.Snapshot) bool {
+	for _, ns := range append([]string{metav1.NamespaceSystem}, a.namespaces...) {
+		if s.TenantOf(ns) != "" {
+			continue
+		}
+		if slices.ContainsFunc(s.PodsIn(ns), a.agent) {
+			return true
+		}
+	}
+	return false
+}
+
+func (a agents) agent(p *corev1.Pod) bool {
+	owner := metav1.GetControllerOfNoCopy(p)
+	return p.Labels[a.label] == a.value && p.Spec.HostNetwork && owner != nil &&
+		owner.Kind == "DaemonSet" && strings.HasPrefix(owner.APIVersion, "apps/")
+}
 
 // clause names the plugin in evidence.
 func (p Plugin) clause() string {
-	if p.Name == "" {
+	var parts []string
+	switch {
+	case p.Note != "":
+		parts = append(parts, p.Note)
+	case p.Name != "":
+		parts = append(parts, "network plugin "+p.Name)
+	case p.said && p.Ignores == "":
+		parts = append(parts, "network plugin unknown")
+	default:
 		return ""
 	}
-	var b strings.Builder
-	b.WriteString(" (network plugin " + p.Name)
-	if p.Options.BlocksMatchPods == engine.No {
-		b.WriteString(", whose ipBlocks match no pods")
+	if p.said {
+		parts = append(parts, "as the command line says")
 	}
-	b.WriteString(")")
-	return b.String()
+	if p.Options.BlocksMatchPods == engine.No {
+		parts = append(parts, "whose ipBlocks match no pods")
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
 }

@@ -25,6 +25,7 @@ type bundleHead struct {
 	Origin   snapshot.Origin    `json:"origin,omitempty"`
 	Objects  int                `json:"objects"`
 	Problems []snapshot.Problem `json:"problems,omitempty"`
+	Plugin   string             `json:"networkPlugin,omitempty"`
 }
 
 // bundleLine is one object.
@@ -57,7 +58,7 @@ func writeBundle(out io.Writer, s *snapshot.Snapshot) error {
 	zip := gzip.NewWriter(out)
 	encoder := json.NewEncoder(zip)
 	lines := bundleObjects(s)
-	if err := encoder.Encode(bundleHead{bundleFormat, s.Origin, len(lines), s.Problems}); err != nil {
+	if err := encoder.Encode(bundleHead{bundleFormat, s.Origin, len(lines), s.Problems, s.NetworkPlugin}); err != nil {
 		return err
 	}
 	for _, o := range lines {
@@ -136,7 +137,7 @@ func readBundle(ctx context.Context, in io.Reader) (*snapshot.Snapshot, error) {
 		all.decodeLine(n, line)
 	}
 	s := all.snapshot()
-	s.Origin = top.Origin
+	s.Origin, s.NetworkPlugin = top.Origin, top.Plugin
 	return s, nil
 }
 

@@ -20,6 +20,7 @@ func TestBundle(t *testing.T) {
 		"a.yaml": goodPod + "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec: {template: {metadata: {labels: {app: web}}}}\n",
 		"b.yaml": "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: c, namespace: shop}\n---\napiVersion: watertight.dev/v1alpha1\nkind: Tenant\nmetadata: {name: acme}\nspec: {className: c, namespaces: [{name: web}], capacity: {pods: \"3\"}}\n---\nbad: [\n",
 	})
+	s = s.WithNetworkPlugin("calico")
 	s.Origin = snapshot.OriginLive
 	file := filepath.Join(t.TempDir(), "bundle.json.gz")
 	if err := Save(file, s); err != nil {
