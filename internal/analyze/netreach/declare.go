@@ -20,7 +20,8 @@ type declaration struct {
 	flows   []flow
 	dns     flow
 	ingress []v1alpha1.PeerSelector
-	// bound is where the class lets flows go outside the cluster.
+	// bound is where the class lets flows go outside the cluster; whence they may come, it
+	// does not bound.
 	bound netset.Addresses
 	// known are the partners by direction, once they were asked for.
 	known [2]partners
@@ -41,8 +42,11 @@ type end struct {
 	addresses         netset.Addresses
 }
 
-// neverReachable is what no declaration opens: cloud metadata, link-local and loopback.
-var neverReachable = netset.Blocks("169.254.0.0/16", "127.0.0.0/8", "fd00:ec2::254/128", "::1/128")
+// neverReachable is what no declaration opens: link-local and loopback addresses, and the
+// clouds' metadata services (ATT&CK T1552.005): AWS and most others, Azure, Alibaba, and
+// those that answer on IPv6. The compiler refuses flows to them.
+var neverReachable = netset.Blocks("169.254.0.0/16", "127.0.0.0/8", "168.63.129.16/32", "100.100.100.200/32",
+	"fe80::/10", "::1/128", "fd00:ec2::/64", "fd20:ce::/64")
 
 // defaultDNS is where cluster DNS lives unless the class says otherwise.
 var defaultDNS = []v1alpha1.PeerSelector{{Namespace: "kube-system", Pods: map[string]string{"k8s-app": "kube-dns"}}}
@@ -58,6 +62,7 @@ func declare(s *snapshot.Snapshot, t *v1alpha1.Tenant) *declaration {
 		d.bound = bound
 	}
 	d.bound = d.bound.Minus(neverReachable)
+	unbound := netset.Everywhere.Minus(neverReachable) // the class bounds egress alone
 	d.ingress = network.IngressFrom
 	dns := network.DNS
 	if len(dns) == 0 {
@@ -69,12 +74,13 @@ func declare(s *snapshot.Snapshot, t *v1alpha1.Tenant) *declaration {
 	}
 	d.dns = flow{from: end{tenant: t.Name}, to: end{selectors: dns}, ports: ports}
 	for _, f := range t.Spec.Network.Flows {
-		d.flows = append(d.flows, flow{d.end(f.From), d.end(f.To), flowPorts(f.Ports)})
+		d.flows = append(d.flows, flow{d.end(f.From, unbound), d.end(f.To, d.bound), flowPorts(f.Ports)})
 	}
 	return d
 }
 
-func (d *declaration) end(e v1alpha1.FlowEnd) end {
+// end reads one end of a flow; of a block counts what lies within the bound.
+func (d *declaration) end(e v1alpha1.FlowEnd, bound netset.Addresses) end {
 	switch {
 	case e.Ingress:
 		return end{selectors: d.ingress}
@@ -83,7 +89,7 @@ func (d *declaration) end(e v1alpha1.FlowEnd) end {
 		if err != nil {
 			block = netset.Addresses{}
 		}
-		return end{addresses: block.Intersect(d.bound)}
+		return end{addresses: block.Intersect(bound)}
 	}
 	owner := cmp.Or(e.Tenant, d.tenant)
 	out := end{tenant: owner, pods: e.Pods}
