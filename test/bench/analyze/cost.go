@@ -91,6 +91,12 @@ func (b *bench) timed(what string, c cost, aim time.Duration, more string) {
 			row.Met = "no, but in the best round"
 		}
 	}
+	b.add(row)
+}
+
+// add adds a row, and tells it at once: a run takes minutes.
+func (b *bench) add(row result.Row) {
+	b.say("%s: %s", row.What, row.Got)
 	b.rows = append(b.rows, row)
 }
 
@@ -100,7 +106,7 @@ func (b *bench) sized(what string, bytes, aim int64, more string) {
 	if aim > 0 {
 		row.Aim, row.Met = "< "+result.Megabytes(aim), result.Yes(bytes < aim)
 	}
-	b.rows = append(b.rows, row)
+	b.add(row)
 }
 
 // duration prints three digits, which is more than a loaded machine deserves.

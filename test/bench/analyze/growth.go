@@ -38,7 +38,7 @@ func (b *bench) growth() error {
 		b.timed(what+"all pairs", all, 0, fmt.Sprintf(": %.0f times as fast", loop.median().Seconds()/all.median().Seconds()))
 		naive[i], ours[i] = loop.median().Seconds(), all.median().Seconds()
 	}
-	b.rows = append(b.rows, result.Row{What: fmt.Sprintf("from %d to %d tenants, the time grows", tenants[0], tenants[1]),
+	b.add(result.Row{What: fmt.Sprintf("from %d to %d tenants, the time grows", tenants[0], tenants[1]),
 		Got: fmt.Sprintf("%.1f times for the loop, %.1f times for all pairs", naive[1]/naive[0], ours[1]/ours[0])})
 	return nil
 }
