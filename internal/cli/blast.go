@@ -41,7 +41,7 @@ type blastSummary struct {
 
 // newBlastCommand makes "watertight blast".
 func newBlastCommand(e *env) *cobra.Command {
-	var s subject
+	s := subject{err: e.err}
 	var output string
 	c := &cobra.Command{
 		Use:   "blast [TENANT] [-f DIR]",
@@ -78,10 +78,7 @@ to fall but not everything was read (the numbers then say "at least"), 3 usage.`
 		},
 	}
 	f := c.Flags()
-	s.connection.addFlags(f)
-	f.StringArrayVarP(&s.folders, "filename", "f", nil, "folder (or file) of manifests to judge instead of a live cluster; may be given several times")
-	f.StringVar(&s.bundle, "bundle", "", "saved snapshot to judge instead of a live cluster")
-	s.tenancy.addFlag(f)
+	s.addPictureFlags(f)
 	f.StringVarP(&output, "output", "o", "text", "text or json")
 	return c
 }

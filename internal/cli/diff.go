@@ -28,6 +28,7 @@ const (
 type diffFlags struct {
 	connection
 	tenancy      tenancy
+	plugin       networkPlugin
 	live, output string
 }
 
@@ -61,6 +62,7 @@ more of another, 2 it cannot be told (more is unknown, or something was not read
 	}
 	flags.addFlags(c.Flags())
 	flags.tenancy.addFlag(c.Flags())
+	flags.plugin.addFlag(c.Flags())
 	c.Flags().StringVar(&flags.live, "live", "", "compare with the live cluster: it stands for AFTER, or with --live=before for BEFORE")
 	c.Flags().Lookup("live").NoOptDefVal = liveAfter
 	c.Flags().StringVarP(&flags.output, "output", "o", "text", "text, json or markdown")
@@ -85,6 +87,7 @@ func runDiff(ctx context.Context, e *env, flags diffFlags, args []string) error 
 	}
 	var sides [2]diff.Side
 	for i, s := range subjects {
+		s.err = e.err
 		if sides[i], err = sideOf(ctx, s); err != nil {
 			return err
 		}
@@ -123,6 +126,9 @@ func (f *diffFlags) subjects(args []string) ([2]*subject, error) {
 	if _, err := f.tenancy.mappings(); err != nil {
 		return out, err
 	}
+	if err := f.plugin.check(); err != nil {
+		return out, err
+	}
 	var states []*subject
 	for _, arg := range args {
 		s, err := subjectAt(arg)
@@ -141,7 +147,7 @@ func (f *diffFlags) subjects(args []string) ([2]*subject, error) {
 		out = [2]*subject{states[0], states[1]}
 	}
 	for _, s := range out {
-		s.tenancy = f.tenancy
+		s.tenancy, s.plugin = f.tenancy, f.plugin
 	}
 	return out, nil
 }

@@ -25,7 +25,7 @@ func newExplainCommand(e *env) *cobra.Command {
 }
 
 func newExplainVerdictCommand(e *env) *cobra.Command {
-	var s subject
+	s := subject{err: e.err}
 	c := &cobra.Command{
 		Use:   "verdict TENANT GUARANTEE",
 		Short: "Name the promise, its references, and the objects that make its verdict what it is",

@@ -28,7 +28,7 @@ type flowFlags struct {
 
 // newExplainFlowCommand makes "watertight explain flow".
 func newExplainFlowCommand(e *env) *cobra.Command {
-	var s subject
+	s := subject{err: e.err}
 	var flags flowFlags
 	c := &cobra.Command{
 		Use:   "flow FROM TO",
@@ -56,9 +56,7 @@ The exit code is 0 where the answer is certain, and 2 where it cannot be told.`,
 			return runExplainFlow(cmd.Context(), e, &s, flowQuestion{args[0], args[1], ports, flags.output})
 		},
 	}
-	s.connection.addFlags(c.Flags())
-	c.Flags().StringArrayVarP(&s.folders, "filename", "f", nil, "folder (or file) of manifests to judge instead of a live cluster; may be given several times")
-	c.Flags().StringVar(&s.bundle, "bundle", "", "saved snapshot to judge instead of a live cluster")
+	s.addPictureFlags(c.Flags())
 	c.Flags().Int32Var(&flags.port, "port", 0, "port of the receiver (default: every port)")
 	c.Flags().StringVar(&flags.protocol, "protocol", "TCP", "TCP, UDP or SCTP; it counts with --port")
 	c.Flags().StringVarP(&flags.output, "output", "o", "text", "text or json")

@@ -31,9 +31,9 @@ type loadProgress struct {
 	open  bool // an unfinished line stands on the terminal
 }
 
-func newLoadProgress(out *os.File, now func() time.Time) *loadProgress {
+func newLoadProgress(out io.Writer, now func() time.Time) *loadProgress {
 	p := &loadProgress{now: now, began: now()}
-	if term.IsTerminal(int(out.Fd())) {
+	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		p.out = out
 	}
 	return p

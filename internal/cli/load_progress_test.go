@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,7 +31,7 @@ func TestLoadProgress(t *testing.T) {
 	}
 }
 
-// TestLoadProgressElsewhere says nothing to a file.
+// TestLoadProgressElsewhere says nothing to what is no terminal.
 func TestLoadProgressElsewhere(t *testing.T) {
 	file, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
@@ -42,6 +43,11 @@ func TestLoadProgressElsewhere(t *testing.T) {
 	clock = clock.Add(time.Minute)
 	p.show(load.Progress{Files: 1, Of: 2})
 	p.end()
+	for _, out := range []io.Writer{nil, new(strings.Builder)} {
+		if p := newLoadProgress(out, func() time.Time { return clock }); p.out != nil {
+			t.Errorf("%T is taken for a terminal", out)
+		}
+	}
 	if info, err := file.Stat(); err != nil || info.Size() != 0 {
 		t.Errorf("wrote %d bytes, %v", info.Size(), err)
 	}

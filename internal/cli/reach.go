@@ -4,9 +4,10 @@ import (
 	"bufio"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"net/netip"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -16,45 +17,50 @@ import (
 	"watertight.dev/watertight/internal/analyze/netreach"
 	"watertight.dev/watertight/internal/analyze/netreach/engine"
 	"watertight.dev/watertight/internal/snapshot"
-	"watertight.dev/watertight/internal/snapshot/load"
 	"watertight.dev/watertight/internal/verify"
 )
 
 // reachFlags are the flags of reach.
 type reachFlags struct {
-	folder, output, from, to         string
+	subject
+	output, from, to                 string
 	blocksMatchPods, nodeLocalExempt bool
-	plugin                           netreach.Plugin
 }
 
-// newReachCommand prints who reaches whom under a folder's network policies.
+// newReachCommand prints who reaches whom under the network policies.
 func newReachCommand(e *env) *cobra.Command {
-	var flags reachFlags
+	flags := reachFlags{subject: subject{err: e.err}}
 	c := &cobra.Command{
-		Use:   "reach -f DIR",
-		Short: "Print what the network policies of a folder let every pod reach",
-		Long: `Print what the network policies of a folder let every pod reach: other pods, and
-addresses outside the cluster. Pairs that are not printed are closed. It reads NetworkPolicy,
+		Use:   "reach [-f DIR]",
+		Short: "Print what the network policies let every pod reach",
+		Long: `Print what the network policies let every pod reach: other pods, and addresses outside
+the cluster. Pairs that are not printed are closed. It reads NetworkPolicy,
 AdminNetworkPolicy, BaselineAdminNetworkPolicy, ClusterNetworkPolicy, CiliumNetworkPolicy
-and CiliumClusterwideNetworkPolicy.
+and CiliumClusterwideNetworkPolicy, as they are: not what Tenants would be compiled into.
 
 What cannot be told is printed apart ("perhaps" in text, "unknown" in json and csv): a rule
 about HTTP requests or domain names, a block that may match pods. Network plugins differ in
-two questions, which flags answer where the plugin is not among the manifests.
+two questions. The plugin whose agents are seen answers them, or the one that
+--network-plugin names, or a flag for each question, which counts before both.
 
 The text form groups pods that no policy can tell apart; json and csv name every pod.
 Exit code 2 means that something could not be read or told.`,
-		Example: `  watertight reach -f ./manifests
-  watertight reach -f ./manifests --from shop/web --to shop/database -o json`,
+		Example: `  # the cluster of the current kubeconfig context
+  watertight reach --from shop --to 169.254.169.254
+
+  # everything that comes to a tenant
+  watertight reach --to tenant=acme -f examples/shop
+
+  watertight reach -f ./manifests --from shop/web --to shop/database -o json --network-plugin calico`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runReach(cmd, e, flags) },
 	}
-	c.Flags().StringVarP(&flags.folder, "filename", "f", "", "folder (or file) of manifests")
-	c.Flags().StringVarP(&flags.output, "output", "o", "text", "text, json or csv")
-	c.Flags().StringVar(&flags.from, "from", "", "only from this NAMESPACE/POD or NAMESPACE")
-	c.Flags().StringVar(&flags.to, "to", "", "only to this NAMESPACE/POD, NAMESPACE or address")
-	addPluginFlags(c.Flags(), &flags)
-	_ = c.MarkFlagRequired("filename") // fails only for a flag that does not exist
+	f := c.Flags()
+	flags.addPictureFlags(f)
+	f.StringVarP(&flags.output, "output", "o", "text", "text, json or csv")
+	f.StringVar(&flags.from, "from", "", "only from this NAMESPACE/POD, NAMESPACE or tenant=NAME")
+	f.StringVar(&flags.to, "to", "", "only to this NAMESPACE/POD, NAMESPACE, tenant=NAME or address")
+	addPluginFlags(f, &flags)
 	return c
 }
 
@@ -66,10 +72,9 @@ func addPluginFlags(f *pflag.FlagSet, flags *reachFlags) {
 		"whether a node always reaches the pods that it runs")
 }
 
-// choose answers those questions: by a flag that was given, or by the plugin that is seen.
-func (flags *reachFlags) choose(f *pflag.FlagSet, s *snapshot.Snapshot) engine.Options {
-	flags.plugin = netreach.DetectPlugin(s)
-	options := flags.plugin.Options
+// choose answers those questions: by a flag that was given, or by the plugin.
+func (flags *reachFlags) choose(f *pflag.FlagSet, plugin netreach.Plugin) engine.Options {
+	options := plugin.Options
 	for name, mode := range map[string]*engine.Mode{
 		"ip-blocks-match-pods": &options.BlocksMatchPods, "node-local-exempt": &options.NodeLocalExempt,
 	} {
@@ -85,7 +90,7 @@ func (flags *reachFlags) choose(f *pflag.FlagSet, s *snapshot.Snapshot) engine.O
 }
 
 // reachWriters print connections in each output format.
-var reachWriters = map[string]func(io.Writer, *engine.Engine, reachFlags) error{
+var reachWriters = map[string]func(io.Writer, *engine.Engine, reachEnds) error{
 	"text": writeReachText,
 	"json": writeReachJSON,
 	"csv":  writeReachCSV,
@@ -96,28 +101,38 @@ func runReach(cmd *cobra.Command, e *env, flags reachFlags) error {
 	if !ok {
 		return fmt.Errorf("unknown output format %q: use text, json or csv", flags.output)
 	}
-	s, err := load.Folder(cmd.Context(), flags.folder)
+	if err := flags.check(); err != nil {
+		return err
+	}
+	in, err := flags.input(cmd.Context())
 	if err != nil {
-		return cannotTell(err)
+		return err
 	}
-	r := engine.New(s, flags.choose(cmd.Flags(), s))
-	for _, end := range []string{flags.from, flags.to} {
-		if !knownEnd(s, end) {
-			return fmt.Errorf("find %q: no such pod or namespace in %s", end, flags.folder)
-		}
+	s := in.Snapshot
+	ends, err := reachEndsOf(s, flags.from, flags.to, in.Source)
+	if err != nil {
+		return err
 	}
+	plugin := netreach.DetectPlugin(s)
+	r := engine.New(s, flags.choose(cmd.Flags(), plugin))
 	out := bufio.NewWriter(e.out)
-	if err := write(out, r, flags); err != nil {
+	if err := write(out, r, ends); err != nil {
 		return cannotTell(fmt.Errorf("write connections: %w", err))
 	}
 	if err := out.Flush(); err != nil {
 		return cannotTell(fmt.Errorf("write connections: %w", err))
 	}
+	for _, note := range append(pluginNotes(s), s.TenancyNotes()...) {
+		fmt.Fprintf(e.err, "note: %s\n", verify.Clean(note))
+	}
 	if unread := reportUnread(e.err, s, r); unread > 0 {
 		return cannotTell(fmt.Errorf("%d inputs could not be read or judged (named above): what they would open or close is not in the answer", unread))
 	}
-	for c := range wanted(r.Perhaps, flags) {
-		return cannotTell(fmt.Errorf("of some connections it cannot be told whether they are allowed (the first: %s to %s); where that is for ipBlocks, say --ip-blocks-match-pods=true or =false", c.From, c.To))
+	if plugin.Ignores != "" {
+		return cannotTell(errors.New(plugin.Ignores + ": say --network-plugin where another does"))
+	}
+	for c := range ends.wanted(r.Perhaps) {
+		return cannotTell(fmt.Errorf("of some connections it cannot be told whether they are allowed (the first: %s to %s); where that is for ipBlocks, say --ip-blocks-match-pods=true or =false, or --network-plugin", c.From, c.To))
 	}
 	return nil
 }
@@ -125,9 +140,11 @@ func runReach(cmd *cobra.Command, e *env, flags reachFlags) error {
 // reportUnread says what the answer leaves out, and how much of it matters.
 func reportUnread(out io.Writer, s *snapshot.Snapshot, r *engine.Engine) int {
 	unread := 0
+	matters := s.Missing(netreach.Needed()...)
 	for _, p := range s.Problems {
 		level := "warning"
-		if p.Stray {
+		// Of a cluster it is known which kinds a problem hides.
+		if p.Stray || s.Origin == snapshot.OriginLive && !slices.Contains(matters, p) {
 			level = "note"
 		} else {
 			unread++
@@ -142,44 +159,8 @@ func reportUnread(out io.Writer, s *snapshot.Snapshot, r *engine.Engine) int {
 	return unread
 }
 
-// knownEnd reports whether a filter names something: an address always does.
-func knownEnd(s *snapshot.Snapshot, end string) bool {
-	namespace, pod, isPod := strings.Cut(end, "/")
-	if _, err := netip.ParseAddr(end); err == nil || end == "" {
-		return true
-	}
-	if _, err := netip.ParsePrefix(end); err == nil {
-		return true
-	}
-	for _, p := range s.PodsIn(namespace) {
-		if !isPod || p.Name == pod {
-			return true
-		}
-	}
-	return false
-}
-
-// isEnd reports whether an end ("namespace/pod" or a CIDR) is the one that was asked for.
-func isEnd(end, wanted string) bool {
-	if wanted == "" || end == wanted || strings.HasPrefix(end, wanted+"/") {
-		return true
-	}
-	address, err := netip.ParseAddr(wanted)
-	block, blockErr := netip.ParsePrefix(end)
-	return err == nil && blockErr == nil && block.Contains(address)
-}
-
-// wanted are those connections that the flags ask for.
-func wanted(all func(func(engine.Connection) bool), flags reachFlags) func(func(engine.Connection) bool) {
-	return func(yield func(engine.Connection) bool) {
-		all(func(c engine.Connection) bool {
-			return !isEnd(c.From, flags.from) || !isEnd(c.To, flags.to) || yield(c)
-		})
-	}
-}
-
 // writeReachJSON prints one connection a line, so that large answers need no memory.
-func writeReachJSON(out io.Writer, r *engine.Engine, flags reachFlags) error {
+func writeReachJSON(out io.Writer, r *engine.Engine, ends reachEnds) error {
 	fmt.Fprint(out, "{")
 	for i, part := range []struct {
 		name string
@@ -190,7 +171,7 @@ func writeReachJSON(out io.Writer, r *engine.Engine, flags reachFlags) error {
 			fmt.Fprint(out, ",\n")
 		}
 		fmt.Fprintf(out, "%q:[", part.name)
-		for c := range wanted(part.all, flags) {
+		for c := range ends.wanted(part.all) {
 			line, err := json.Marshal(c)
 			if err != nil {
 				return err
@@ -207,17 +188,17 @@ func writeReachJSON(out io.Writer, r *engine.Engine, flags reachFlags) error {
 }
 
 // writeReachCSV prints a line per range of ports; every port of every protocol is "*".
-func writeReachCSV(out io.Writer, r *engine.Engine, flags reachFlags) error {
+func writeReachCSV(out io.Writer, r *engine.Engine, ends reachEnds) error {
 	w := csv.NewWriter(out)
 	if err := w.Write([]string{"from", "to", "protocol", "port", "endPort", "verdict"}); err != nil {
 		return err
 	}
-	for c := range wanted(r.Connections, flags) {
+	for c := range ends.wanted(r.Connections) {
 		if err := w.WriteAll(csvLines(c, "allowed")); err != nil {
 			return err
 		}
 	}
-	for c := range wanted(r.Perhaps, flags) {
+	for c := range ends.wanted(r.Perhaps) {
 		if err := w.WriteAll(csvLines(c, "unknown")); err != nil {
 			return err
 		}
@@ -237,11 +218,11 @@ func csvLines(c engine.Connection, verdict string) [][]string {
 }
 
 // writeReachText prints a line per pair of groups.
-func writeReachText(out io.Writer, r *engine.Engine, flags reachFlags) error {
+func writeReachText(out io.Writer, r *engine.Engine, ends reachEnds) error {
 	w := tabwriter.NewWriter(out, 0, 8, 3, ' ', 0)
 	fmt.Fprintln(w, "FROM\tTO\tPORTS")
 	for c := range r.Summary {
-		if !anyEnd(c.From, flags.from) || !anyEnd(c.To, flags.to) {
+		if !ends.from.any(c.From) || !ends.to.any(c.To) {
 			continue
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\n", verify.Clean(c.From.Name), verify.Clean(c.To.Name), portsText(c.Reach))
@@ -259,16 +240,4 @@ func portsText(r engine.Reach) string {
 		return "perhaps " + perhaps.String()
 	}
 	return r.Sure.String() + ", perhaps " + perhaps.String()
-}
-
-func anyEnd(end engine.End, wanted string) bool {
-	if wanted == "" {
-		return true
-	}
-	for name := range end.Members {
-		if isEnd(name, wanted) {
-			return true
-		}
-	}
-	return false
 }

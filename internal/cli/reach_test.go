@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"watertight.dev/watertight/internal/snapshot"
+	"watertight.dev/watertight/internal/snapshot/load"
 )
 
 const reachManifests = `
@@ -117,5 +120,92 @@ func TestReachExits(t *testing.T) {
 	}
 	if _, _, err := runReachTest(t, "# nothing"); err == nil {
 		t.Error("a folder without a manifest must be an error")
+	}
+}
+
+// TestReachPictures reads several folders as one picture, and a bundle as a folder.
+func TestReachPictures(t *testing.T) {
+	first, second := manifestsIn(t, closed), manifestsIn(t, blocks)
+	args := []string{"--from", "red", "--to", "blue", "-o", "csv", "--ip-blocks-match-pods"}
+	const header = "from,to,protocol,port,endPort,verdict\n"
+	const open = header + "red/web,blue/db,*,1,65535,allowed\n"
+	s, err := loadFolders(t.Context(), nil, []string{first, second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "state.json.gz")
+	if err := load.Save(file, s); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"one folder":  {[]string{"-f", first}, header},
+		"two folders": {[]string{"-f", first, "-f", second}, open},
+		"a bundle":    {[]string{"--bundle", file}, open},
+	} {
+		if out, err, _ := runCommand(t, newReachCommand, append(c.args, args...)...); out != c.want || err != nil {
+			t.Errorf("%s: got %q, %v", name, out, err)
+		}
+	}
+	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "absent"))
+	if _, err, code := runCommand(t, newReachCommand); code != exitUnknown || err == nil || !strings.Contains(err.Error(), "no kubeconfig was found") {
+		t.Errorf("a cluster: exit %d, %v", code, err)
+	}
+	if _, err, code := runCommand(t, newReachCommand, "-f", first, "--bundle", file); code != exitUsage || err == nil {
+		t.Errorf("both: exit %d, %v", code, err)
+	}
+}
+
+// TestReachTenant narrows an end to a tenant's namespaces.
+func TestReachTenant(t *testing.T) {
+	dir := manifestsIn(t, closed+"---"+blocks)
+	base := []string{"-f", dir, "--ip-blocks-match-pods", "-o", "csv"}
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		says string
+		not  string
+	}{
+		"to blue":                  {[]string{"--tenancy", "label=team", "--to", "tenant=blue"}, exitHolds, "red/web,blue/db,", ",10."},
+		"from blue":                {[]string{"--tenancy", "label=team", "--from", "tenant=blue"}, exitHolds, "from,to,", "blue/db"},
+		"text":                     {[]string{"--tenancy", "label=team", "--to", "tenant=blue", "-o", "text"}, exitHolds, "blue/db", "10.1.0.0"},
+		"nobody":                   {[]string{"--tenancy", "label=team", "--to", "tenant=grey"}, exitUsage, `find tenant "grey": there is none in manifests in ` + dir + `; Tenants or --tenancy say who is one (there are blue, red)`, "FROM"},
+		"no tenancy":               {[]string{"--to", "tenant=blue"}, exitUsage, "Tenants or --tenancy say who is one", "FROM"},
+		"a namespace of that name": {[]string{"--to", "blue"}, exitHolds, "red/web,blue/db,", "note"},
+	} {
+		out, err, code := runCommand(t, newReachCommand, append(base[:5:5], c.args...)...)
+		if err != nil {
+			out += err.Error()
+		}
+		if code != c.code || !strings.Contains(out, c.says) || strings.Contains(out, c.not) {
+			t.Errorf("%s: exit %d, want %d, with %q and without %q in %s", name, code, c.code, c.says, c.not, out)
+		}
+	}
+}
+
+// TestReachIgnored: where the plugin ignores policies, what they let through is no answer.
+func TestReachIgnored(t *testing.T) {
+	for name, manifests := range map[string]string{"closed": reachManifests, "Flannel": reachManifests + agentsOf("app", "flannel")} {
+		_, stderr, err := runReachTest(t, manifests, "--to", "shop/db")
+		if ignored := name == "Flannel"; (err != nil) != ignored || strings.Contains(stderr, "what the policies say is not what happens") != ignored {
+			t.Errorf("%s: %v, %s", name, err, stderr)
+		}
+	}
+}
+
+// TestReachOfCluster: of a cluster it is known which kinds are missing, and others do not
+// matter.
+func TestReachOfCluster(t *testing.T) {
+	for kind, code := range map[string]int{"StorageClass": exitHolds, "NetworkPolicy": exitUnknown, "": exitUnknown} {
+		s := snapshot.New(snapshot.Parts{Origin: snapshot.OriginLive, Problems: []snapshot.Problem{{Source: "x", Kind: kind, Message: "may not be listed (403)"}}})
+		file := filepath.Join(t.TempDir(), "state.json.gz")
+		if err := load.Save(file, s); err != nil {
+			t.Fatal(err)
+		}
+		if out, err, got := runCommand(t, newReachCommand, "--bundle", file); got != code || !strings.Contains(out, "may not be listed") {
+			t.Errorf("%q: exit %d, want %d: %v, %s", kind, got, code, err, out)
+		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 
 // newVerifyCommand makes "watertight verify".
 func newVerifyCommand(e *env) *cobra.Command {
-	var s subject
+	s := subject{err: e.err}
 	var tenants []string
 	var output string
 	c := &cobra.Command{

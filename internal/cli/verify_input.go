@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -27,17 +27,26 @@ import (
 type subject struct {
 	connection
 	tenancy tenancy
+	plugin  networkPlugin
 	folders []string
 	bundle  string
 	probe   bool
+	// err is where it is shown how far a long load is; nil shows nothing.
+	err io.Writer
 }
 
 func (s *subject) addFlags(f *pflag.FlagSet) {
+	s.addPictureFlags(f)
+	f.BoolVar(&s.probe, "probe", false, "also try, as each tenant's owner and by server-side dry-run, what must be refused (fills OBSERVED)")
+}
+
+// addPictureFlags adds the flags of commands that only look.
+func (s *subject) addPictureFlags(f *pflag.FlagSet) {
 	s.connection.addFlags(f)
 	f.StringArrayVarP(&s.folders, "filename", "f", nil, "folder (or file) of manifests to judge instead of a live cluster; may be given several times")
 	f.StringVar(&s.bundle, "bundle", "", "saved snapshot to judge instead of a live cluster")
 	s.tenancy.addFlag(f)
-	f.BoolVar(&s.probe, "probe", false, "also try, as each tenant's owner and by server-side dry-run, what must be refused (fills OBSERVED)")
+	s.plugin.addFlag(f)
 }
 
 // check refuses flags that contradict each other.
@@ -51,8 +60,10 @@ func (s *subject) check() error {
 	case offline && s.probe:
 		return errors.New("--probe tries things on a live cluster; leave out -f and --bundle")
 	}
-	_, err := s.tenancy.mappings()
-	return err
+	if _, err := s.tenancy.mappings(); err != nil {
+		return err
+	}
+	return s.plugin.check()
 }
 
 // input loads the picture and gathers what verify needs beside it.
@@ -62,7 +73,7 @@ func (s *subject) input(ctx context.Context) (verify.Input, error) {
 	switch {
 	case len(s.folders) > 0:
 		in.Source, in.AsIfApplied = fmt.Sprintf("manifests in %s", strings.Join(s.folders, ", ")), true
-		if in.Snapshot, err = loadFolders(ctx, s.folders); err == nil {
+		if in.Snapshot, err = loadFolders(ctx, s.err, s.folders); err == nil {
 			in.Snapshot, in.Notes, err = withShippedClasses(in.Snapshot)
 		}
 	case s.bundle != "":
@@ -77,6 +88,8 @@ func (s *subject) input(ctx context.Context) (verify.Input, error) {
 	if in.Snapshot, err = s.tenancy.apply(in.Snapshot); err != nil {
 		return in, err
 	}
+	in.Snapshot = s.plugin.apply(in.Snapshot)
+	in.Notes = append(in.Notes, pluginNotes(in.Snapshot)...)
 	in.Capabilities = verify.CapabilitiesOf(in.Snapshot)
 	return in, nil
 }
@@ -97,9 +110,10 @@ func (s *subject) live(ctx context.Context, in *verify.Input) error {
 	return nil
 }
 
-// loadFolders reads several folders into one picture; later ones win.
-func loadFolders(ctx context.Context, folders []string) (*snapshot.Snapshot, error) {
-	progress := newLoadProgress(os.Stderr, time.Now)
+// loadFolders reads several folders into one picture; later ones win. How far it is goes
+// to out, which may be nil.
+func loadFolders(ctx context.Context, out io.Writer, folders []string) (*snapshot.Snapshot, error) {
+	progress := newLoadProgress(out, time.Now)
 	defer progress.end()
 	var picture *snapshot.Snapshot
 	for _, dir := range folders {

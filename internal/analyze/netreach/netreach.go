@@ -26,6 +26,9 @@ var needed = []string{
 	"CiliumClusterwideNetworkPolicy", "GlobalNetworkPolicy",
 }
 
+// Needed are the kinds without which it cannot be told who reaches whom.
+func Needed() []string { return append(slices.Clone(needed), "Node") }
+
 // Analyzer judges NET-1, NET-3, NET-4, NET-5, NET-6 and NET-8.
 func Analyzer() analyze.Analyzer {
 	return analyze.Analyzer{Name: "netreach", Guarantees: slices.Clone(answered), Run: Run, Edges: Edges}
