@@ -7,6 +7,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"watertight.dev/watertight/internal/analyze"
 	"watertight.dev/watertight/internal/guarantee"
@@ -74,17 +76,22 @@ type storage struct {
 	bound   map[string][]*corev1.PersistentVolume
 	claims  map[string][]*corev1.PersistentVolumeClaim
 	sets    map[string][]*appsv1.StatefulSet
+	// free are the volumes on a node that no claim holds, by StorageClass.
+	free map[string][]*corev1.PersistentVolume
 }
 
 func storageOf(s *snapshot.Snapshot) *storage {
 	out := &storage{
 		volumes: map[string]*corev1.PersistentVolume{}, bound: map[string][]*corev1.PersistentVolume{},
 		claims: map[string][]*corev1.PersistentVolumeClaim{}, sets: map[string][]*appsv1.StatefulSet{},
+		free: map[string][]*corev1.PersistentVolume{},
 	}
 	for _, pv := range s.PersistentVolumes {
 		out.volumes[pv.Name] = pv
 		if c := pv.Spec.ClaimRef; c != nil {
 			out.bound[c.Namespace] = append(out.bound[c.Namespace], pv)
+		} else if field, _ := nodePath(pv); field != "" {
+			out.free[pv.Spec.StorageClassName] = append(out.free[pv.Spec.StorageClassName], pv)
 		}
 	}
 	for _, c := range s.PersistentVolumeClaims {
@@ -98,7 +105,8 @@ func storageOf(s *snapshot.Snapshot) *storage {
 	return out
 }
 
-// provisioner judges the StorageClass of a claim, if it is in the picture.
+// provisioner judges the StorageClass of a claim, if it is in the picture, and the free
+// volumes of that class.
 func (j *judge) provisioner(o snapshot.Object, path string, spec *corev1.PersistentVolumeClaimSpec) {
 	i := slices.IndexFunc(j.snapshot.StorageClasses, func(c *storagev1.StorageClass) bool {
 		if spec.StorageClassName == nil {
@@ -106,12 +114,40 @@ func (j *judge) provisioner(o snapshot.Object, path string, spec *corev1.Persist
 		}
 		return c.Name == *spec.StorageClassName
 	})
-	if i < 0 {
-		return
+	class := ""
+	if spec.StorageClassName != nil {
+		class = *spec.StorageClassName
 	}
-	class := j.snapshot.StorageClasses[i]
-	if slices.Contains(nodeProvisioners, class.Provisioner) {
-		j.ledger.Break(guarantee.KRN4, "HostPathStorageClass", fmt.Sprintf("%s gets a path or disk of a node by StorageClass %s (provisioner %s): name another class", snapshot.KeyOf(o), class.Name, class.Provisioner),
-			analyze.About(j.snapshot, o, path+"storageClassName", "is "+class.Name), analyze.About(j.snapshot, class, "provisioner", "is "+class.Provisioner))
+	if i >= 0 {
+		at := j.snapshot.StorageClasses[i]
+		class = at.Name
+		if slices.Contains(nodeProvisioners, at.Provisioner) {
+			j.ledger.Break(guarantee.KRN4, "HostPathStorageClass", fmt.Sprintf("%s gets a path or disk of a node by StorageClass %s (provisioner %s): name another class", snapshot.KeyOf(o), at.Name, at.Provisioner),
+				analyze.About(j.snapshot, o, path+"storageClassName", "is "+at.Name), analyze.About(j.snapshot, at, "provisioner", "is "+at.Provisioner))
+		}
 	}
+	for _, pv := range j.storage.free[class] {
+		if !binds(spec, pv) {
+			continue
+		}
+		field, what := nodePath(pv)
+		j.ledger.Break(guarantee.KRN4, "HostPathPersistentVolumeFree", fmt.Sprintf("%s may be bound to PersistentVolume %s, which is %s of a node: delete the volume, set its claimRef, or name another class", snapshot.KeyOf(o), pv.Name, what),
+			analyze.About(j.snapshot, o, path+"storageClassName", fmt.Sprintf("is %q, as that of the volume", class)), analyze.About(j.snapshot, pv, field, "is "+what))
+		return // one says it
+	}
+}
+
+// binds reports whether a claim may be bound to a free volume of its class. Sizes are
+// left out: who asks for less gets it too.
+// https://kubernetes.io/docs/concepts/storage/persistent-volumes/#binding
+func binds(spec *corev1.PersistentVolumeClaimSpec, pv *corev1.PersistentVolume) bool {
+	if spec.Selector != nil {
+		selector, err := metav1.LabelSelectorAsSelector(spec.Selector)
+		if err != nil || !selector.Matches(labels.Set(pv.Labels)) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(spec.AccessModes, func(m corev1.PersistentVolumeAccessMode) bool {
+		return !slices.Contains(pv.Spec.AccessModes, m)
+	})
 }

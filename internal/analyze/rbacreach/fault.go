@@ -86,7 +86,8 @@ func (p place) holds(where scope) bool {
 	}
 }
 
-// match returns the danger's verbs and resources that a rule grants.
+// match returns the danger's verbs and resources that a rule grants. With resourceNames a
+// verb counts if it can be asked for by name on one of the resources.
 func (d danger) match(rule rbacv1.PolicyRule) (verbs, resources []string) {
 	if !overlap(rule.APIGroups, d.Groups) {
 		return nil, nil
@@ -96,14 +97,9 @@ func (d danger) match(rule rbacv1.PolicyRule) (verbs, resources []string) {
 			resources = append(resources, r)
 		}
 	}
-	if len(resources) == 0 {
-		return nil, nil
-	}
 	for _, v := range d.Verbs {
-		if named := len(rule.ResourceNames) > 0 && v == "create"; named && !strings.Contains(d.Resources[0], "/") {
-			continue // a create has no name to compare
-		}
-		if slices.Contains(rule.Verbs, v) || slices.Contains(rule.Verbs, rbacv1.VerbAll) {
+		named := slices.ContainsFunc(resources, func(r string) bool { return nameable(&rule, v, r) })
+		if named && (slices.Contains(rule.Verbs, v) || slices.Contains(rule.Verbs, rbacv1.VerbAll)) {
 			verbs = append(verbs, v)
 		}
 	}
@@ -136,16 +132,25 @@ var platform = []string{
 	"clusterroles", "clustertrustbundles", "flowschemas", "prioritylevelconfigurations",
 }
 
-// actions are subresources that do something rather than hold an object; dangers judge them.
-var actions = []string{"proxy", "exec", "attach", "portforward", "token", "eviction", "binding", "approval", "ephemeralcontainers"}
+// platformGroup reports whether kinds of an API group may be those of platform: another
+// group may call kinds of its own "nodes".
+func platformGroup(group string) bool {
+	return group == "" || strings.HasSuffix(group, ".k8s.io") || group == tenantsGroup
+}
+
+// actions are subresources that do something rather than hold an object; dangers judge
+// them. An eviction is a write: it deletes the pod.
+// https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction
+var actions = []string{"proxy", "exec", "attach", "portforward", "token", "binding", "approval", "ephemeralcontainers"}
 
 // reads says what a grant outside the tenant's namespaces reads of other tenants.
 func (g grant) reads(where scope) string {
 	if where == scopeStranger { // not another tenant's; Secrets there are a danger of their own
 		return ""
 	}
+	strange := slices.ContainsFunc(g.rule.APIGroups, func(group string) bool { return group != rbacv1.APIGroupAll && !platformGroup(group) })
 	return g.allows(readVerbs, func(resource string) bool {
-		return !slices.Contains(platform, resource) && !isReview(g.rule, resource)
+		return (strange || !slices.Contains(platform, resource)) && !isReview(g.rule, resource)
 	})
 }
 

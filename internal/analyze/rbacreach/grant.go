@@ -1,11 +1,7 @@
 package rbacreach
 
 import (
-	"slices"
-
 	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"watertight.dev/watertight/internal/snapshot"
 )
@@ -39,7 +35,6 @@ type grant struct {
 type roles struct {
 	rules    map[snapshot.ObjectKey][]rbacv1.PolicyRule
 	compiled map[snapshot.ObjectKey]*compiled
-	list     []*rbacv1.ClusterRole
 }
 
 // allBindings lists every binding.
@@ -113,39 +108,14 @@ func (r *roles) find(key snapshot.ObjectKey) (*compiled, bool) {
 }
 
 func readRoles(s *snapshot.Snapshot) *roles {
-	r := &roles{rules: map[snapshot.ObjectKey][]rbacv1.PolicyRule{}, compiled: map[snapshot.ObjectKey]*compiled{}, list: s.ClusterRoles}
+	r := &roles{rules: map[snapshot.ObjectKey][]rbacv1.PolicyRule{}, compiled: map[snapshot.ObjectKey]*compiled{}}
 	for _, role := range s.Roles {
 		r.rules[roleKey(rbacv1.RoleRef{Kind: "Role", Name: role.Name}, role.Namespace)] = role.Rules
 	}
-	for _, role := range s.ClusterRoles {
-		r.rules[roleKey(rbacv1.RoleRef{Kind: "ClusterRole", Name: role.Name}, "")] = r.aggregate(role, nil)
+	for name, rules := range aggregated(s) {
+		r.rules[clusterRoleKey(name)] = rules
 	}
 	return r
-}
-
-// aggregate fills in what the aggregation controller would. A folder's manifests leave
-// the rules empty; a live role carries them already, and filling in changes nothing.
-func (r *roles) aggregate(role *rbacv1.ClusterRole, path []string) []rbacv1.PolicyRule {
-	if role.AggregationRule == nil || slices.Contains(path, role.Name) {
-		return role.Rules
-	}
-	if len(role.Rules) > 0 {
-		return role.Rules
-	}
-	var out []rbacv1.PolicyRule
-	for _, other := range r.list {
-		if other.Name != role.Name && selected(role.AggregationRule.ClusterRoleSelectors, other.Labels) {
-			out = append(out, r.aggregate(other, append(path, role.Name))...)
-		}
-	}
-	return out
-}
-
-func selected(selectors []metav1.LabelSelector, set map[string]string) bool {
-	return slices.ContainsFunc(selectors, func(s metav1.LabelSelector) bool {
-		selector, err := metav1.LabelSelectorAsSelector(&s)
-		return err == nil && selector.Matches(labels.Set(set))
-	})
 }
 
 // builtin stands for the roles that every API server makes, where a folder relies on

@@ -1,17 +1,20 @@
 package rbacreach
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"watertight.dev/watertight/api/v1alpha1"
 	"watertight.dev/watertight/internal/analyze"
 	"watertight.dev/watertight/internal/guarantee"
 	"watertight.dev/watertight/internal/snapshot"
+	"watertight.dev/watertight/internal/snapshot/load"
 )
 
 // TestHostileInput is judged without a panic, and changes no verdict: names with escapes,
@@ -97,5 +100,22 @@ func TestSecretsUnseen(t *testing.T) {
 	}
 	if weak, strong := count(s.With(tokenSecret("lab", "t", "deployer"))); weak != 0 || strong != 1 {
 		t.Errorf("a token that is seen: %d weak, %d strong", weak, strong)
+	}
+}
+
+// TestAggregatedClique is many roles that all gather one another: each path through them
+// must not be walked on its own, and what one of them allows all allow.
+func TestAggregatedClique(t *testing.T) {
+	objects := []runtime.Object{&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "leaf", Labels: map[string]string{"in": "clique"}},
+		Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"nodes/proxy"}, Verbs: []string{"get"}}}}}
+	for i := range 60 {
+		objects = append(objects, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("r%d", i), Labels: map[string]string{"in": "clique"}},
+			AggregationRule: &rbacv1.AggregationRule{ClusterRoleSelectors: []metav1.LabelSelector{{MatchLabels: map[string]string{"in": "clique"}}}}})
+	}
+	got := aggregated(load.Objects(objects...))
+	for i := range 60 {
+		if rules := got[fmt.Sprintf("r%d", i)]; len(rules) != 1 {
+			t.Fatalf("role r%d has %d rules, want the leaf's: %v", i, len(rules), rules)
+		}
 	}
 }

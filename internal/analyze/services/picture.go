@@ -50,13 +50,15 @@ type space struct {
 	routes    []*gateway.Route
 	grants    []*gateway.Grant
 	strange   []*unstructured.Unstructured
+	// others are objects of other controllers that route traffic.
+	others []*unstructured.Unstructured
 	// pods, onHost and sourced are made by the first question.
 	pods, onHost *podIndex
 	sourced      []sourced
 }
 
 func (n *space) size() int {
-	return len(n.services) + len(n.endpoints) + len(n.slices) + len(n.ingresses) + len(n.gateways) + len(n.sets) + len(n.routes) + len(n.grants) + len(n.strange)
+	return len(n.services) + len(n.endpoints) + len(n.slices) + len(n.ingresses) + len(n.gateways) + len(n.sets) + len(n.routes) + len(n.grants) + len(n.strange) + len(n.others)
 }
 
 func newPicture(s *snapshot.Snapshot) *picture {
@@ -82,6 +84,12 @@ func newPicture(s *snapshot.Snapshot) *picture {
 	for _, o := range s.NetworkPolicies {
 		n := p.space(o.Namespace)
 		n.policies = append(n.policies, o)
+	}
+	for _, o := range s.Others {
+		if routes(o.GroupVersionKind().GroupKind()) {
+			n := p.space(o.GetNamespace())
+			n.others = append(n.others, o)
+		}
 	}
 	p.shelveGateways()
 	p.places = newPlaces(s)

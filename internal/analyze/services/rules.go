@@ -53,6 +53,7 @@ var (
 // Pods.
 var (
 	hostPort            = Rule{"HostPort", broken, "opens a port on the node, past every Service, and before all node ports (CVE-2019-9946)", "remove hostPort; use a Service", "kubernetes.io/docs/concepts/security/pod-security-standards: Host Ports"}
+	podNetwork          = Rule{"PodNetwork", unknown, "picks networks or addresses of its own, past what the policies seen here are about", "remove the annotation", "k8snetworkplumbingwg: Multi-Network spec; docs.tigera.io: Use a specific IP address with a pod"}
 	hostNetworkEndpoint = Rule{"HostNetworkEndpoint", broken, "sends to the node's own address, where no NetworkPolicy applies", "remove spec.hostNetwork from the pod", "kubernetes.io/docs/concepts/services-networking/network-policies#networkpolicy-and-hostnetwork-pods"}
 )
 
@@ -87,6 +88,7 @@ var (
 	annotationUnknown   = Rule{"AnnotationUnknown", unknown, "may steer a controller that is not known", "remove the annotation, or add the IngressClass to what is judged", ingressDoc + "#ingress-class"}
 	foreignSecret       = Rule{"ForeignSecret", broken, "serves with another namespace's key", "name a Secret of the same namespace", grantDoc}
 	backendUnknown      = Rule{"BackendUnknown", unknown, "sends to a backend of a kind that is not judged", "use a Service", ingressDoc + "#resource-backend"}
+	roadKindUnknown     = Rule{"RoadKindUnknown", unknown, "is for a controller that routes traffic or names hosts by it, and is not judged", "use a Service, an Ingress or a route of the Gateway API", "kubernetes.io/docs/concepts/services-networking/ingress-controllers"}
 	classParameters     = Rule{"ClassParameters", broken, "lets the tenant write parameters of a class that others use", "move the parameters to a namespace of the platform", ingressDoc + "#namespace-scope"}
 )
 
@@ -111,10 +113,10 @@ var (
 func Rules() []Rule {
 	return slices.Concat(
 		[]Rule{externalIPs, externalName, serviceTypeForbidden, serviceTypeUnknown, nodePortOfBalancer, loadBalancerIP, loadBalancerClass,
-			loadBalancerStatus, balancerAtNode, sourceAddressLost, nodesNotSeen, sharedBalancer, otherClusters, hostPort, hostNetworkEndpoint},
+			loadBalancerStatus, balancerAtNode, sourceAddressLost, nodesNotSeen, sharedBalancer, otherClusters, hostPort, podNetwork, hostNetworkEndpoint},
 		[]Rule{foreignEndpoint, manualEndpoint, nodeEndpoint, metadataEndpoint, localEndpoint, apiServerEndpoint, clusterIPEndpoint, endpointUnproven},
 		[]Rule{hostnameMissing, hostnameForbidden, hostnameInvalid, hostnameConflict, hostnameMayMeet, hostnameInherited},
-		[]Rule{annotationSnippet, annotationInjection, annotationForeign, annotationURL, annotationUnknown, foreignSecret, backendUnknown, classParameters},
+		[]Rule{annotationSnippet, annotationInjection, annotationForeign, annotationURL, annotationUnknown, foreignSecret, backendUnknown, roadKindUnknown, classParameters},
 		[]Rule{gatewayForbidden, gatewayAddress, gatewayNotSeen, gatewayKindUnknown, fieldUnknown, listenerAdmits, foreignGateway, routeTakesPort,
 			foreignBackend, grantOpensServices, grantOpensSecrets, grantOpensObjects, grantToUnseen},
 	)

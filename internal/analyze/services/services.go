@@ -101,6 +101,7 @@ func (j *judge) namespace(n *space) {
 	}
 	for _, p := range j.snapshot.PodsIn(n.name) {
 		j.hostPorts(p)
+		j.podNetworks(p)
 	}
 	j.endpoints(n)
 	j.endpointSlices(n)
@@ -121,6 +122,9 @@ func (j *judge) namespace(n *space) {
 	}
 	for _, o := range n.strange {
 		j.note(gatewayKindUnknown, o, "apiVersion", "is "+clip(o.GetAPIVersion())+" "+clip(o.GetKind()))
+	}
+	for _, o := range n.others {
+		j.note(roadKindUnknown, o, "apiVersion", "is "+clip(o.GetAPIVersion())+" "+clip(o.GetKind()))
 	}
 	j.seen += n.size()
 }
