@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"watertight.dev/watertight/internal/snapshot"
-	"watertight.dev/watertight/internal/snapshot/load"
 )
 
 // history is a cluster that changes, kept beside an engine that is told.
@@ -20,7 +21,8 @@ type history struct {
 	engine  *Engine
 }
 
-// event changes something at random and returns what it did.
+// event changes something at random and returns what it did. Namespaces may come after
+// what is in them, labels move, addresses and ports change.
 func (h *history) event() Event {
 	if h.chance(30) && len(h.objects) > 0 {
 		keys := slices.SortedFunc(maps.Keys(h.objects), snapshot.ObjectKey.Compare)
@@ -30,17 +32,27 @@ func (h *history) event() Event {
 		return Event{Object: gone, Gone: true}
 	}
 	var o snapshot.Object
-	switch h.IntN(4) {
-	case 0:
-		o = h.pod(pick(h.generator, append(testNamespaces, "late")...), fmt.Sprintf("p%d", h.IntN(3)))
-	case 1:
+	somewhere := pick(h.generator, append(testNamespaces, "late")...)
+	switch h.IntN(10) {
+	case 0, 1:
+		o = h.dualPod(somewhere, fmt.Sprintf("p%d", h.IntN(3)))
+	case 2, 3:
 		o = &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-			Name:   pick(h.generator, append(testNamespaces, "late")...),
-			Labels: map[string]string{"ns": pick(h.generator, "x", "z", "a"), "parity": pick(h.generator, "0", "1")},
+			Name: somewhere, Labels: map[string]string{"ns": pick(h.generator, "x", "z", "a"), "parity": pick(h.generator, "0", "1")},
 		}}
+	case 4:
+		o = h.node(pick(h.generator, "n0", "n1"))
+	case 5:
+		o = h.tiered(fmt.Sprintf("cnp%d", h.IntN(3)))
+	case 6:
+		p := h.cilium(fmt.Sprintf("cilium%d", h.IntN(3)))
+		if p.GetNamespace() != "" {
+			p.SetNamespace(somewhere)
+		}
+		o = p
 	default:
 		p := h.policy(fmt.Sprintf("np%d", h.IntN(4)))
-		p.Namespace = pick(h.generator, append(testNamespaces, "late")...)
+		p.Namespace = somewhere
 		o = p
 	}
 	h.objects[snapshot.KeyOf(o)] = o
@@ -57,10 +69,11 @@ func TestChangesEqualARebuild(t *testing.T) {
 	for seed := range uint64(sequences) {
 		h := &history{generator: newGenerator(seed), objects: map[snapshot.ObjectKey]snapshot.Object{}}
 		start := h.cluster()
-		for _, k := range snapshot.Kinds() {
-			for _, o := range k.Of(start) {
-				h.objects[snapshot.KeyOf(o)] = o
-			}
+		if seed%2 == 0 {
+			start = h.mixed()
+		}
+		for _, o := range objectsOf(start) {
+			h.objects[snapshot.KeyOf(o)] = o
 		}
 		options := Options{BlocksMatchPods: Mode(seed % 3)}
 		h.engine = New(start, options)
@@ -75,17 +88,17 @@ func TestChangesEqualARebuild(t *testing.T) {
 		now := h.snapshot()
 		got, want := described(t, h.engine, now), described(t, New(now, options), now)
 		if got != want {
-			t.Fatalf("seed %d: after %s\ngot\n%s\nwant\n%s", seed, tell(events), got, want)
+			t.Fatalf("seed %d: after %s\n(-want +got)\n%s", seed, tell(events), cmp.Diff(strings.Split(want, "\n"), strings.Split(got, "\n")))
 		}
 	}
 }
 
 func (h *history) snapshot() *snapshot.Snapshot {
-	s := load.Objects()
+	var all []snapshot.Object
 	for _, key := range slices.SortedFunc(maps.Keys(h.objects), snapshot.ObjectKey.Compare) {
-		s = s.With(h.objects[key])
+		all = append(all, h.objects[key])
 	}
-	return s
+	return pictured(all)
 }
 
 // described is all that an engine says of the pods, by flows and by pairs.
@@ -105,8 +118,11 @@ func described(t *testing.T, e *Engine, s *snapshot.Snapshot) string {
 			lines = append(lines, fmt.Sprintf("%s: %v %v", podName(from), e.Outside(0, c), e.Outside(1, c)))
 		}
 	}
+	for _, u := range e.Unread {
+		lines = append(lines, fmt.Sprintf("%v is unread at %q: %s", snapshot.KeyOf(u.Object), u.Field, u.Why))
+	}
 	slices.Sort(lines)
-	return fmt.Sprint(lines)
+	return strings.Join(lines, "\n")
 }
 
 func tell(events []Event) string {
@@ -115,4 +131,42 @@ func tell(events []Event) string {
 		out += fmt.Sprintf("\n  %v gone=%t %v", snapshot.KeyOf(e.Object), e.Gone, e.Object)
 	}
 	return out
+}
+
+// TestOtherObjectsArePassedOver: an event of a kind that governs no traffic changes
+// nothing, typed or not.
+func TestOtherObjectsArePassedOver(t *testing.T) {
+	s := newGenerator(1).mixed()
+	e := New(s, Options{})
+	before := described(t, e, s)
+	for _, o := range []snapshot.Object{
+		&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "x", Name: "web"}},
+		toObject("gateway.networking.k8s.io/v1", "HTTPRoute", "x", "web", tree{}),
+		toObject("cilium.io/v2", "CiliumEndpoint", "x", "p0", tree{}),
+	} {
+		e.Apply(Event{Object: o}, Event{Object: o, Gone: true}, Event{Object: o})
+		if after := described(t, e, s); after != before {
+			t.Errorf("%T %s changed\n%s", o, o.GetName(), cmp.Diff(strings.Split(before, "\n"), strings.Split(after, "\n")))
+		}
+	}
+}
+
+// TestMixedClustersAreRead: the dice write policies that engines would take, or the tests
+// that use them would try nothing.
+func TestMixedClustersAreRead(t *testing.T) {
+	policies, unread := map[string]int{}, map[string]int{}
+	for seed := range uint64(200) {
+		s := newGenerator(seed).mixed()
+		for _, u := range s.Others {
+			policies[u.GetKind()]++
+		}
+		for _, u := range New(s, Options{}).Unread {
+			unread[u.Object.GetObjectKind().GroupVersionKind().Kind]++
+		}
+	}
+	for _, kind := range []string{"ClusterNetworkPolicy", "CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"} {
+		if policies[kind] < 30 || 4*unread[kind] > policies[kind] {
+			t.Errorf("%d of %d policies of kind %s were not read", unread[kind], policies[kind], kind)
+		}
+	}
 }
