@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"watertight.dev/watertight/internal/analyze/netreach/netset"
 	"watertight.dev/watertight/internal/snapshot"
@@ -32,6 +33,10 @@ func (e *Engine) Apply(events ...Event) {
 			e.applyNamespace(o, event.Gone)
 		case *corev1.Node:
 			e.applyNode(o, event.Gone)
+		case *unstructured.Unstructured:
+			if governs(o) {
+				e.applyPolicy(event)
+			}
 		default:
 			e.applyPolicy(event)
 		}
