@@ -109,6 +109,8 @@ func runExplainFlow(ctx context.Context, e *env, s *subject, q flowQuestion) err
 	switch {
 	case err != nil:
 		return cannotTell(err)
+	case told.plugin.Ignores != "":
+		return cannotTell(errors.New(told.plugin.Ignores + ": what the policies say is not what happens"))
 	case !told.Reach.Sure.Equal(told.Reach.Possible):
 		return &exitError{code: exitUnknown}
 	case len(told.unread) > 0:

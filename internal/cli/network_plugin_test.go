@@ -139,6 +139,17 @@ func TestSeveralPluginsNoted(t *testing.T) {
 	}
 }
 
+// TestExplainFlowIgnored: a denial that nothing enforces is no answer.
+func TestExplainFlowIgnored(t *testing.T) {
+	dir := manifestsIn(t, closed)
+	for name, want := range map[string]int{"calico": exitHolds, "none": exitUnknown, "flannel": exitUnknown} {
+		_, err, code := runCommand(t, newExplainFlowCommand, "red/web", "blue/db", "-f", dir, "--network-plugin", name)
+		if code != want || want == exitUnknown && !strings.Contains(err.Error(), "not what happens") {
+			t.Errorf("%s: exit %d, want %d: %v", name, code, want, err)
+		}
+	}
+}
+
 // TestNetworkPluginOfBundle: a bundle keeps what was said, until something else is.
 func TestNetworkPluginOfBundle(t *testing.T) {
 	s, err := load.Folder(t.Context(), manifestsIn(t, closed+"---"+blocks))
