@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"watertight.dev/watertight/internal/analyze/netreach/engine"
@@ -70,15 +71,15 @@ var plugins = []known{
 	{"ovn-kubernetes", agents{"app", "ovnkube-node", []string{"ovn-kubernetes", "openshift-ovn-kubernetes"}}, Plugin{Name: "OVN-Kubernetes", Options: addressed}},
 	// kube-network-policies.sigs.k8s.io: the evaluators compare the packet's addresses.
 	{"kube-network-policies", agents{"app", "kube-network-policies", nil}, Plugin{Name: "kube-network-policies", Options: addressed}},
-	{"kindnet", agents{"app", "kindnet", []string{"kube-kindnet"}}, Plugin{Name: "kindnet", Options: addressed}},
+	{kindnet, agents{"app", "kindnet", []string{"kube-kindnet"}}, Plugin{Name: "kindnet", Options: addressed}},
 	// kube-router.io/docs: ipset of the blocks' addresses.
 	{"kube-router", agents{"k8s-app", "kube-router", nil}, Plugin{Name: "kube-router", Options: addressed}},
 	// github.com/flannel-io/flannel: "Flannel is focused on networking. For network
 	// policy, other projects such as Calico can be used."
-	{flannel, agents{"app", "flannel", []string{"kube-flannel"}}, Plugin{Name: "Flannel", Ignores: "the only network plugin that is seen is Flannel" + enforcesNone}},
+	{"flannel", agents{"app", "flannel", []string{"kube-flannel"}}, Plugin{Name: "Flannel", Ignores: "the only network plugin that is seen is Flannel" + enforcesNone}},
 }
 
-const flannel = "flannel"
+const kindnet = "kindnet"
 
 // ciliumKinds are enforced by Cilium alone.
 var ciliumKinds = []string{"CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"}
@@ -106,22 +107,27 @@ func DetectPlugin(s *snapshot.Snapshot) Plugin {
 	if s.NetworkPlugin != "" {
 		return pluginOf(s.NetworkPlugin)
 	}
-	var seen []Plugin
+	var seen, ignoring []Plugin // those that only connect pods count where no other is (Canal)
 	for _, k := range plugins {
-		if k.name == flannel && len(seen) > 0 {
-			continue // it connects pods, and another enforces policies (Canal)
-		}
-		if k.agents.run(s) {
+		switch {
+		case !k.agents.run(s):
+		case k.name == kindnet && kindnetOnly(s):
+			ignoring = append(ignoring, Plugin{Name: k.plugin.Name, Ignores: "the only network plugin that is seen is a kindnet that may not read NetworkPolicies, and so enforces none"})
+		case k.plugin.Ignores != "":
+			ignoring = append(ignoring, k.plugin)
+		default:
 			seen = append(seen, k.plugin)
 		}
 	}
-	switch len(seen) {
-	case 0:
-		return Plugin{}
-	case 1:
+	switch {
+	case len(seen) > 1:
+		return undecided(seen)
+	case len(seen) == 1:
 		return seen[0].alone()
+	case len(ignoring) > 0:
+		return ignoring[0].alone()
 	}
-	return undecided(seen)
+	return Plugin{}
 }
 
 // pluginOf is the plugin of a name; one that is not known leaves everything open.
@@ -177,6 +183,15 @@ func (a agents) run(s *snapshot.Snapshot) bool {
 		}
 	}
 	return false
+}
+
+// kindnetOnly reports whether kindnet is seen to have no right to read policies: it came
+// to enforce them with kind v0.24.0 (github.com/kubernetes-sigs/kind, release notes).
+func kindnetOnly(s *snapshot.Snapshot) bool {
+	at := slices.IndexFunc(s.ClusterRoles, func(r *rbacv1.ClusterRole) bool { return r.Name == kindnet })
+	return at >= 0 && !slices.ContainsFunc(s.ClusterRoles[at].Rules, func(r rbacv1.PolicyRule) bool {
+		return slices.Contains(r.Resources, "networkpolicies") || slices.Contains(r.Resources, rbacv1.ResourceAll)
+	})
 }
 
 func (a agents) agent(p *corev1.Pod) bool {

@@ -7,6 +7,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -122,6 +123,23 @@ func TestSeveralPlugins(t *testing.T) {
 	}
 	if p := seen(calico, agentSet("kube-flannel", "app", "flannel")); p.Name != "Calico" || p.Ignores != "" || p.Note != "" {
 		t.Errorf("Canal: %+v", p)
+	}
+}
+
+// TestOldKindnet: before kind v0.24.0 it connected pods only, which its rights show.
+func TestOldKindnet(t *testing.T) {
+	agents := agentSet("kube-system", "app", "kindnet")
+	role := func(resources ...string) runtime.Object {
+		return &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "kindnet"}, Rules: []rbacv1.PolicyRule{{Resources: resources}}}
+	}
+	if p := seen(agents, role("nodes")); !strings.Contains(p.Ignores, "may not read NetworkPolicies") || p.Options.BlocksMatchPods != engine.Unknown {
+		t.Errorf("an old one: %+v", p)
+	}
+	if p := seen(agents, role("nodes", "networkpolicies")); p.Ignores != "" || p.Options.BlocksMatchPods != engine.Yes {
+		t.Errorf("a newer one: %+v", p)
+	}
+	if p := seen(agents, role("nodes"), agentSet("kube-system", "app", "kube-network-policies")); p.Name != "kube-network-policies" || p.Note != "" {
+		t.Errorf("an old one, and another that enforces policies: %+v", p)
 	}
 }
 
