@@ -80,6 +80,8 @@ type sorter struct {
 	keys   []string // of labels that count here, sorted
 	byKey  map[string]*Class
 	key    []byte
+	// addresses of the last pod.
+	addresses []netip.Addr
 }
 
 // sort makes a namespace's classes anew.
@@ -128,7 +130,8 @@ func (s *sorter) class(podLabels map[string]string, p *corev1.Pod) *Class {
 			s.key = append(append(append(append(s.key, 1, byte(len(n.name))), n.name...), n.protocol...), byte(n.port>>8), byte(n.port))
 		}
 		if len(s.engine.cuts) > 0 {
-			addresses = podAddresses(p)
+			s.addresses = appendAddresses(s.addresses[:0], p)
+			addresses = s.addresses
 			s.key = append(s.key, 2, 0)
 			for _, a := range addresses {
 				s.key = blockKey(s.key, s.engine.cuts, a)
@@ -143,12 +146,16 @@ func (s *sorter) class(podLabels map[string]string, p *corev1.Pod) *Class {
 		return known
 	}
 	if p != nil && addresses == nil {
-		addresses = podAddresses(p)
+		s.addresses = appendAddresses(s.addresses[:0], p)
+		addresses = s.addresses
 	}
-	c := &Class{space: s.space, addresses: addresses, node: node}
-	c.labels = make(map[string]string, len(s.keys))
+	c := s.engine.room.classes.One()
+	*c = Class{space: s.space, addresses: slices.Clone(addresses), node: node}
 	for _, k := range s.keys {
 		if v, ok := value(k, podLabels, p); ok {
+			if c.labels == nil {
+				c.labels = make(map[string]string, len(s.keys))
+			}
 			c.labels[k] = v
 		}
 	}
@@ -222,12 +229,8 @@ func (e *Engine) namedPorts(p *corev1.Pod) []namedPort {
 	return slices.Compact(out)
 }
 
-// podAddresses are a pod's addresses, IPv4 first.
-func podAddresses(p *corev1.Pod) []netip.Addr {
-	if p.Status.PodIP == "" && len(p.Status.PodIPs) == 0 {
-		return nil
-	}
-	out := make([]netip.Addr, 0, 1)
+// appendAddresses appends a pod's addresses to an empty list, IPv4 first.
+func appendAddresses(out []netip.Addr, p *corev1.Pod) []netip.Addr {
 	if a, err := netip.ParseAddr(p.Status.PodIP); err == nil {
 		out = append(out, a.Unmap())
 	}

@@ -14,6 +14,7 @@ import (
 
 	"watertight.dev/watertight/internal/analyze/netreach/netset"
 	"watertight.dev/watertight/internal/analyze/netreach/rules"
+	"watertight.dev/watertight/internal/analyze/netreach/slab"
 	"watertight.dev/watertight/internal/snapshot"
 )
 
@@ -98,7 +99,44 @@ type Engine struct {
 	open    *grant
 	plan    *plan // nil when it must be made again
 	sorter  sorter
-	classes []*Class
+	// governing remembers, for one namespace, the grant for each list of policies.
+	governing [2]map[string]*grant
+	governors []*policy // of one grant, while it is made
+	room      room
+	one       [1]*rules.Policy // room for the policy of an object that has but one
+	classes   []*Class
+}
+
+// room is where the engine's many small parts come from while New makes them all.
+type room struct {
+	policies slab.Of[policy]
+	rules    slab.Of[boundRule]
+	peers    slab.Of[boundPeer]
+	grants   slab.Of[grant]
+	classes  slab.Of[Class]
+	govern   slab.Of[*policy]
+	follow   slab.Of[*boundRule]
+	ask      slab.Of[*peerSet]
+}
+
+// many prepares the engine for a snapshot of that size, until single.
+func (e *Engine) many(policies, pods int) {
+	some, classes := min(policies, 256), min(policies+pods, 256)
+	e.room = room{
+		policies: slab.Of[policy]{Size: some}, rules: slab.Of[boundRule]{Size: some}, peers: slab.Of[boundPeer]{Size: some},
+		grants: slab.Of[grant]{Size: classes}, classes: slab.Of[Class]{Size: classes},
+		govern: slab.Of[*policy]{Size: some}, follow: slab.Of[*boundRule]{Size: some}, ask: slab.Of[*peerSet]{Size: some},
+	}
+	e.peers.room.Size, e.spaces.room.Size = some, classes
+	e.reader.Many(policies)
+}
+
+// single ends what many began: from now on parts come and go one by one.
+func (e *Engine) single() {
+	e.room = room{}
+	e.peers.room.Stop()
+	e.spaces.room.Stop()
+	e.reader.Single()
 }
 
 // New reads the snapshot's policies and works out what they allow.
@@ -118,6 +156,7 @@ func New(s *snapshot.Snapshot, options Options) *Engine {
 	for _, n := range s.Nodes {
 		e.nodes[n.Name] = n
 	}
+	e.many(len(s.NetworkPolicies), len(s.Pods))
 	e.readSpaces(s)
 	e.readPolicies(s)
 	e.cuts = e.peers.cuts()
@@ -125,6 +164,7 @@ func New(s *snapshot.Snapshot, options Options) *Engine {
 		e.sort(sp)
 		e.grantAll(sp)
 	}
+	e.single()
 	e.prepare()
 	return e
 }
@@ -132,8 +172,8 @@ func New(s *snapshot.Snapshot, options Options) *Engine {
 // readSpaces takes the namespaces and their pods.
 func (e *Engine) readSpaces(s *snapshot.Snapshot) {
 	for _, name := range s.NamespaceNames() {
-		sp := e.spaces.add(name, s.NamespaceLabels(name), s.TenantOf(name))
-		sp.pods = slices.Clone(s.PodsIn(name))
+		sp := e.spaces.add(name, labelsOf(s, name), s.TenantOf(name))
+		sp.pods = s.PodsIn(name) // never changed in place
 	}
 	for _, h := range e.options.Hypothetical {
 		sp := e.spaces.byName[h.Namespace]
@@ -144,6 +184,15 @@ func (e *Engine) readSpaces(s *snapshot.Snapshot) {
 		sp.ghosts = append(sp.ghosts, h.Labels)
 	}
 	e.spaces.order()
+}
+
+// labelsOf are a namespace's labels; where the API server has given it its own, they are
+// the namespace's map, which nobody changes.
+func labelsOf(s *snapshot.Snapshot, name string) map[string]string {
+	if ns := s.Namespace(name); ns != nil && ns.Labels[corev1.LabelMetadataName] == name {
+		return ns.Labels
+	}
+	return s.NamespaceLabels(name)
 }
 
 // Classes are all classes of pods, by namespace.

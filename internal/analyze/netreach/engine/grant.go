@@ -40,7 +40,13 @@ const openShape = 0
 
 // grantAll makes the grants of a namespace's classes anew.
 func (e *Engine) grantAll(sp *space) {
-	cache := [2]map[string]*grant{{}, {}}
+	cache := &e.governing
+	for d := range cache {
+		if cache[d] == nil {
+			cache[d] = map[string]*grant{}
+		}
+		clear(cache[d])
+	}
 	var key []byte
 	for _, c := range sp.classes {
 		if c.HostNetwork || len(sp.policies)+len(sp.wide) == 0 {
@@ -107,18 +113,25 @@ func (p *policy) governs(d rules.Direction) bool {
 }
 
 func (e *Engine) newGrant(sp *space, d rules.Direction, c *Class) *grant {
-	g := &grant{plain: true, direction: d}
-	for i := range len(sp.policies) + len(sp.wide) {
-		var p *policy
-		if i < len(sp.policies) {
-			p = sp.policies[i]
-		} else {
-			p = sp.wide[i-len(sp.policies)]
+	g := e.room.grants.One()
+	g.plain, g.direction = true, d
+	e.governors = e.governors[:0]
+	follow, ask := 0, 0
+	for _, list := range [][]*policy{sp.policies, sp.wide} {
+		for _, p := range list {
+			if !p.governs(d) || !p.Subject.Labels.Matches(c.labels) {
+				continue
+			}
+			e.governors = append(e.governors, p)
+			follow += len(p.bound[d])
+			for k := range p.bound[d] {
+				ask += len(p.bound[d][k].peers)
+			}
 		}
-		if !p.governs(d) || !p.Subject.Labels.Matches(c.labels) {
-			continue
-		}
-		g.policies = append(g.policies, p)
+	}
+	g.policies = append(e.room.govern.Take(len(e.governors))[:0], e.governors...)
+	g.rules, g.sets = e.room.follow.Take(follow)[:0], e.room.ask.Take(ask)[:0]
+	for _, p := range g.policies {
 		g.isolated = g.isolated || p.Isolates[d]
 		g.doubtful = g.doubtful || len(p.Doubts) > 0
 		for k := range p.bound[d] {

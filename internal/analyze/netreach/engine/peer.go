@@ -7,6 +7,7 @@ import (
 
 	"watertight.dev/watertight/internal/analyze/netreach/netset"
 	"watertight.dev/watertight/internal/analyze/netreach/rules"
+	"watertight.dev/watertight/internal/analyze/netreach/slab"
 )
 
 // answer is whether something matches.
@@ -71,7 +72,7 @@ type peerTable struct {
 	blocks map[string]*countedBlock
 	// grown are the blocks that came up since the last change.
 	grown []netset.Addresses
-	piece []boundPeer
+	room  slab.Of[peerSet]
 	key   []byte
 }
 
@@ -83,19 +84,6 @@ type countedBlock struct {
 
 func newPeerTable() peerTable {
 	return peerTable{sets: map[peerKey]*peerSet{}, blocks: map[string]*countedBlock{}}
-}
-
-// room is space for a rule's peers, taken from larger pieces.
-func (t *peerTable) room(n int) []boundPeer {
-	if n == 0 {
-		return nil
-	}
-	if len(t.piece) < n {
-		t.piece = make([]boundPeer, max(n, 256))
-	}
-	out := t.piece[:n:n]
-	t.piece = t.piece[n:]
-	return out
 }
 
 // bind finds or makes the set of a peer.
@@ -149,7 +137,8 @@ func (e *Engine) podSet(p *rules.Pods) *peerSet {
 func (t *peerTable) get(key peerKey) *peerSet {
 	set, ok := t.sets[key]
 	if !ok {
-		set = &peerSet{key: key, labels: key.labels}
+		set = t.room.One()
+		*set = peerSet{key: key, labels: key.labels}
 		t.sets[key] = set
 	}
 	set.refs++

@@ -183,6 +183,10 @@ func (p *plan) fillPods(s *peerSet) {
 }
 
 func choose(s *peerSet, from, out []*Class) []*Class {
+	others := func(c *Class) bool { return s.podsMatch(c) != yes }
+	if out == nil && !slices.ContainsFunc(from, others) { // most often
+		return slices.Clip(from)
+	}
 	for _, c := range from {
 		if s.podsMatch(c) == yes {
 			out = append(out, c)

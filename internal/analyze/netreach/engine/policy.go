@@ -34,12 +34,13 @@ type boundRule struct {
 
 // readPolicies takes every policy of the snapshot that is of a kind we read.
 func (e *Engine) readPolicies(s *snapshot.Snapshot) {
+	var added []*policy
 	for _, p := range s.NetworkPolicies {
-		e.add(p)
+		added = e.add(p, added[:0])
 	}
 	for _, o := range s.Others {
 		if governs(o) {
-			e.add(o)
+			added = e.add(o, added[:0])
 		}
 	}
 }
@@ -64,12 +65,12 @@ var policyKinds = map[string]bool{
 
 // read gives an object's policies; several for those of Cilium.
 func (e *Engine) read(object snapshot.Object) ([]*rules.Policy, error) {
-	if u, ok := object.(*unstructured.Unstructured); ok {
-		return e.readOther(u)
-	}
-	if np, ok := object.(*networkingv1.NetworkPolicy); ok {
-		p, err := e.reader.NetworkPolicy(np)
-		return []*rules.Policy{p}, err
+	switch o := object.(type) {
+	case *unstructured.Unstructured:
+		return e.readOther(o)
+	case *networkingv1.NetworkPolicy:
+		p, err := e.reader.NetworkPolicy(o)
+		return append(e.one[:0], p), err
 	}
 	return nil, nil
 }
@@ -82,24 +83,22 @@ func keyOf(object snapshot.Object) snapshot.ObjectKey {
 	return snapshot.KeyOf(object)
 }
 
-// add reads an object and puts its policies where they govern. It does not make the
-// grants of the pods anew.
-func (e *Engine) add(object snapshot.Object) []*policy {
+// add reads an object, puts its policies where they govern and appends them to out. It
+// does not make the grants of the pods anew.
+func (e *Engine) add(object snapshot.Object, out []*policy) []*policy {
 	key := keyOf(object)
 	if slices.Contains(e.options.NotEnforced, key.Kind) {
 		e.Unread = append(e.Unread, Unread{Object: object, Why: "the network plugin that is seen does not enforce policies of kind " + key.Kind})
-		return nil
+		return out
 	}
 	read, err := e.read(object)
 	if err != nil {
 		e.Unread = append(e.Unread, Unread{Object: object, Why: err.Error()})
-		return nil
+		return out
 	}
-	added := make([]policy, len(read))
-	out := make([]*policy, len(read))
-	for i, r := range read {
-		p := &added[i]
-		p.Policy, p.key, out[i] = r, key, p
+	for _, r := range read {
+		p := e.room.policies.One()
+		p.Policy, p.key, out = r, key, append(out, p)
 		for _, d := range r.Doubts {
 			e.Unread = append(e.Unread, Unread{Object: object, Field: d.Field, Why: d.Why})
 		}
@@ -162,7 +161,7 @@ func (e *Engine) bindRules(p *policy) {
 		if len(p.Rules[d]) == 0 {
 			continue
 		}
-		p.bound[d] = make([]boundRule, len(p.Rules[d]))
+		p.bound[d] = e.room.rules.Take(len(p.Rules[d]))
 		for i := range p.Rules[d] {
 			r := &p.Rules[d][i]
 			b := boundRule{policy: p, rule: r, fixed: allPorts}
@@ -176,7 +175,7 @@ func (e *Engine) bindRules(p *policy) {
 				}
 				b.fixed = e.ports.union(b.fixed, e.ports.id(r.Ports[k].Ports))
 			}
-			b.peers = e.peers.room(len(r.Peers))
+			b.peers = e.room.peers.Take(len(r.Peers))
 			for k := range r.Peers {
 				b.peers[k] = e.bind(&r.Peers[k])
 			}

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"watertight.dev/watertight/internal/analyze/netreach/rules"
+	"watertight.dev/watertight/internal/analyze/netreach/slab"
 )
 
 // space is a namespace with what is in it.
@@ -31,6 +32,7 @@ type spaceTable struct {
 	// posting lists the namespaces that carry a label.
 	posting map[label][]*space
 	found   map[*rules.Selector]*spaceSet
+	room    slab.Of[space]
 }
 
 type label struct{ key, value string }
@@ -40,7 +42,8 @@ func newSpaceTable() spaceTable {
 }
 
 func (t *spaceTable) add(name string, labels map[string]string, tenant string) *space {
-	sp := &space{id: int32(len(t.byID)), name: name, tenant: tenant, labels: labels}
+	sp := t.room.One()
+	*sp = space{id: int32(len(t.byID)), name: name, tenant: tenant, labels: labels}
 	t.byID = append(t.byID, sp)
 	t.byName[name] = sp
 	t.list = append(t.list, sp)

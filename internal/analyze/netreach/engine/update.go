@@ -148,7 +148,7 @@ func (e *Engine) applyPolicy(event Event) {
 	e.Unread = slices.DeleteFunc(e.Unread, func(u Unread) bool { return snapshot.KeyOf(u.Object) == key })
 	var touched []*space
 	if !event.Gone { // before the old goes, so that what both ask for stays
-		for _, p := range e.add(event.Object) {
+		for _, p := range e.add(event.Object, nil) {
 			touched = append(touched, e.governed(p)...)
 		}
 	}
@@ -217,9 +217,11 @@ func (e *Engine) divides(blocks []netset.Addresses) bool {
 // locate lists the addresses of all pods.
 func (e *Engine) locate() {
 	e.located = []netip.Addr{}
+	var addresses []netip.Addr
 	for _, sp := range e.spaces.list {
 		for _, p := range sp.pods {
-			e.located = append(e.located, podAddresses(p)...)
+			addresses = appendAddresses(addresses[:0], p)
+			e.located = append(e.located, addresses...)
 		}
 	}
 	slices.SortFunc(e.located, netip.Addr.Compare)

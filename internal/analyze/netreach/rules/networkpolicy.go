@@ -20,21 +20,24 @@ func (r *Reader) NetworkPolicy(p *networkingv1.NetworkPolicy) (*Policy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("spec.podSelector: %w", err)
 	}
-	out := &Policy{
+	out := r.room.policies.One()
+	*out = Policy{
 		Object: p, Tier: TierNamespace, Isolates: isolation(&p.Spec),
 		Subject: Pods{Namespace: p.Namespace, Labels: selector},
 	}
 	if out.Isolates[Ingress] && len(p.Spec.Ingress) > 0 { // rules of a type that is not named are ignored
-		out.Rules[Ingress] = make([]Rule, len(p.Spec.Ingress))
-		for i, rule := range p.Spec.Ingress {
+		out.Rules[Ingress] = r.room.rules.Take(len(p.Spec.Ingress))
+		for i := range p.Spec.Ingress {
+			rule := &p.Spec.Ingress[i]
 			if err := r.npRule(&out.Rules[Ingress][i], npRule{p.Namespace, Ingress, i, rule.From, rule.Ports}); err != nil {
 				return nil, err
 			}
 		}
 	}
 	if out.Isolates[Egress] && len(p.Spec.Egress) > 0 {
-		out.Rules[Egress] = make([]Rule, len(p.Spec.Egress))
-		for i, rule := range p.Spec.Egress {
+		out.Rules[Egress] = r.room.rules.Take(len(p.Spec.Egress))
+		for i := range p.Spec.Egress {
+			rule := &p.Spec.Egress[i]
 			if err := r.npRule(&out.Rules[Egress][i], npRule{p.Namespace, Egress, i, rule.To, rule.Ports}); err != nil {
 				return nil, err
 			}
@@ -66,16 +69,17 @@ type npRule struct {
 func (r *Reader) npRule(out *Rule, in npRule) error {
 	out.Field = npField(in.direction, in.index, -1)
 	if len(in.ports) > 0 {
-		out.Ports = make([]Port, len(in.ports))
+		out.Ports = r.room.ports.Take(len(in.ports))
 		for i := range in.ports {
 			out.Ports[i] = r.npPort(&in.ports[i])
 		}
 	}
 	if len(in.peers) == 0 {
-		out.Peers = []Peer{{Field: out.Field, Everyone: true}}
+		out.Peers = r.room.peers.Take(1)
+		out.Peers[0] = Peer{Field: out.Field, Everyone: true}
 		return nil
 	}
-	out.Peers = make([]Peer, len(in.peers))
+	out.Peers = r.room.peers.Take(len(in.peers))
 	for i := range in.peers {
 		field := npField(in.direction, in.index, i)
 		if err := r.npPeer(&out.Peers[i], in.namespace, &in.peers[i]); err != nil {
@@ -144,7 +148,7 @@ func (r *Reader) npPeer(out *Peer, namespace string, p *networkingv1.NetworkPoli
 		}
 		return nil
 	}
-	out.Pods = &Pods{}
+	out.Pods = r.room.pods.One()
 	if p.PodSelector != nil {
 		if out.Pods.Labels, err = r.Selector(p.PodSelector); err != nil {
 			return fmt.Errorf("podSelector: %w", err)

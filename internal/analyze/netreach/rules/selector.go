@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"watertight.dev/watertight/internal/analyze/netreach/netset"
+	"watertight.dev/watertight/internal/analyze/netreach/slab"
 )
 
 // Selector is a label selector in the form in which it is asked. Selectors of one Reader
@@ -80,7 +81,29 @@ type Reader struct {
 	selectors map[string]*Selector
 	ranges    map[portRange]netset.Ports
 	key       []byte
+	room      room
 }
+
+// room is where the parts of NetworkPolicies come from.
+type room struct {
+	policies slab.Of[Policy]
+	rules    slab.Of[Rule]
+	peers    slab.Of[Peer]
+	pods     slab.Of[Pods]
+	ports    slab.Of[Port]
+}
+
+// Many prepares the reader for so many policies that are kept together, until Single.
+func (r *Reader) Many(policies int) {
+	size := min(policies, 256)
+	r.room = room{
+		policies: slab.Of[Policy]{Size: size}, rules: slab.Of[Rule]{Size: size}, peers: slab.Of[Peer]{Size: size},
+		pods: slab.Of[Pods]{Size: size}, ports: slab.Of[Port]{Size: size},
+	}
+}
+
+// Single ends what Many began: policies come and go one by one now.
+func (r *Reader) Single() { r.room = room{} }
 
 type portRange struct {
 	protocol corev1.Protocol
