@@ -10,7 +10,6 @@ import (
 
 	"watertight.dev/watertight/internal/analyze"
 	"watertight.dev/watertight/internal/guarantee"
-	"watertight.dev/watertight/internal/snapshot"
 )
 
 // mount is a path of the node inside a container.
@@ -24,41 +23,6 @@ type mount struct {
 	evidence guarantee.Evidence
 	// guarantee that it breaks: KRN-1 forbids hostPath in the pod, KRN-4 any other road.
 	guarantee guarantee.ID
-}
-
-// volumes finds the volumes that claims are bound to.
-type volumes struct {
-	byName  map[string]*corev1.PersistentVolume
-	byClaim map[string]*corev1.PersistentVolume
-	claims  map[string]*corev1.PersistentVolumeClaim
-}
-
-func volumesOf(s *snapshot.Snapshot) *volumes {
-	out := &volumes{map[string]*corev1.PersistentVolume{}, map[string]*corev1.PersistentVolume{}, map[string]*corev1.PersistentVolumeClaim{}}
-	for _, pv := range s.PersistentVolumes {
-		out.byName[pv.Name] = pv
-		if c := pv.Spec.ClaimRef; c != nil {
-			out.byClaim[c.Namespace+"/"+c.Name] = pv
-		}
-	}
-	for _, c := range s.PersistentVolumeClaims {
-		out.claims[c.Namespace+"/"+c.Name] = c
-	}
-	return out
-}
-
-// bound is the volume that a claim has or asks for by name, or nil. A volume that names
-// another claim is not to be had.
-func (v *volumes) bound(namespace, claim string) *corev1.PersistentVolume {
-	if pv := v.byClaim[namespace+"/"+claim]; pv != nil {
-		return pv
-	}
-	if c := v.claims[namespace+"/"+claim]; c != nil && c.Spec.VolumeName != "" {
-		if pv := v.byName[c.Spec.VolumeName]; pv != nil && pv.Spec.ClaimRef == nil {
-			return pv
-		}
-	}
-	return nil
 }
 
 // root is a volume's path on the node.
