@@ -44,7 +44,7 @@ func (g grant) scope(s *snapshot.Snapshot, tenant string) scope {
 
 // faults judges a grant of a tenant's identity.
 func (g grant) faults(s *snapshot.Snapshot, tenant string) []fault {
-	out := g.urlFaults()
+	out := append(g.urlFaults(), g.constraintFaults()...)
 	where := g.scope(s, tenant)
 	if g.onlyOwnTenant(tenant) {
 		return out
@@ -200,4 +200,21 @@ func (g grant) urlFaults() []fault {
 		}
 	}
 	return out
+}
+
+// harmless are the SecurityContextConstraints that leave a pod at least as bound as Pod
+// Security's restricted level does; OpenShift gives some of them to everybody.
+// https://docs.openshift.com/container-platform/4.19/authentication/managing-security-context-constraints.html
+var harmless = []string{"restricted", "restricted-v2", "restricted-v3", "nonroot-v2"}
+
+// constraintFaults judges the right to use SecurityContextConstraints, which on OpenShift
+// decide, in place of Pod Security, what a pod may do to its node.
+func (g grant) constraintFaults() []fault {
+	rule := &g.rule
+	named := len(rule.ResourceNames) > 0 && !slices.ContainsFunc(rule.ResourceNames, func(n string) bool { return !slices.Contains(harmless, n) })
+	if named || !slices.Contains(rule.APIGroups, "security.openshift.io") || !grants(rule.Resources, "securitycontextconstraints") ||
+		!slices.Contains(rule.Verbs, "use") && !slices.Contains(rule.Verbs, rbacv1.VerbAll) {
+		return nil
+	}
+	return []fault{{guarantee.API3, "ConstraintsUse", "use securitycontextconstraints in " + g.where() + ", and so creates pods that take their node", "OpenShift: managing security context constraints"}}
 }
