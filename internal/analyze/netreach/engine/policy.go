@@ -29,7 +29,6 @@ type boundRule struct {
 	// fixed are the ports that do not depend on the destination; names, those that do.
 	fixed portID
 	names []portName
-	shape int
 }
 
 // readPolicies takes every policy of the snapshot that is of a kind we read.
@@ -45,22 +44,26 @@ func (e *Engine) readPolicies(s *snapshot.Snapshot) {
 	}
 }
 
-// Kinds of policies that are not read: what they open or close is unknown.
-var unreadKinds = map[string]bool{"GlobalNetworkPolicy": true, "StagedNetworkPolicy": false}
+// readKinds are the kinds that readOther reads, with their groups.
+var readKinds = map[string]string{
+	"AdminNetworkPolicy": "policy.networking.k8s.io", "BaselineAdminNetworkPolicy": "policy.networking.k8s.io",
+	"ClusterNetworkPolicy": "policy.networking.k8s.io",
+	"CiliumNetworkPolicy":  "cilium.io", "CiliumClusterwideNetworkPolicy": "cilium.io",
+}
+
+// otherKinds are policies of other engines (Calico, Antrea and their like, whatever their
+// group): they are not read, so that what they open or close is unknown.
+var otherKinds = []string{"NetworkPolicy", "GlobalNetworkPolicy", "ClusterNetworkPolicy"}
 
 // governs reports whether an object governs traffic: a policy of any engine.
 func governs(o *unstructured.Unstructured) bool {
-	group, kind := o.GroupVersionKind().Group, o.GetKind()
-	switch group {
-	case "policy.networking.k8s.io", "cilium.io":
-		return policyKinds[kind]
-	}
-	return unreadKinds[kind] || kind == "NetworkPolicy" // of a group that is not Kubernetes'
+	return readable(o) || slices.Contains(otherKinds, o.GetKind())
 }
 
-var policyKinds = map[string]bool{
-	"AdminNetworkPolicy": true, "BaselineAdminNetworkPolicy": true, "ClusterNetworkPolicy": true,
-	"CiliumNetworkPolicy": true, "CiliumClusterwideNetworkPolicy": true,
+// readable reports whether an object is of a kind that readOther reads.
+func readable(o *unstructured.Unstructured) bool {
+	group, ok := readKinds[o.GetKind()]
+	return ok && o.GroupVersionKind().Group == group
 }
 
 // read gives an object's policies; several for those of Cilium.

@@ -12,15 +12,16 @@ import (
 func (e *Engine) readOther(u *unstructured.Unstructured) ([]*rules.Policy, error) {
 	var p *rules.Policy
 	var err error
+	if !readable(u) {
+		return nil, fmt.Errorf("policies of kind %s (%s) are not read: what they open or close is unknown", u.GetKind(), u.GetAPIVersion())
+	}
 	switch u.GetKind() {
 	case "AdminNetworkPolicy", "BaselineAdminNetworkPolicy":
 		p, err = e.reader.AdminNetworkPolicy(u)
 	case "ClusterNetworkPolicy":
 		p, err = e.reader.ClusterNetworkPolicy(u)
-	case "CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy":
-		return e.reader.Cilium(u)
 	default:
-		return nil, fmt.Errorf("policies of kind %s (%s) are not read: what they open or close is unknown", u.GetKind(), u.GetAPIVersion())
+		return e.reader.Cilium(u)
 	}
 	if err != nil {
 		return nil, err
