@@ -81,7 +81,7 @@ func TestChangesEqualARebuild(t *testing.T) {
 		for range 1 + h.IntN(6) {
 			events = append(events, h.event())
 			h.engine.Apply(events[len(events)-1])
-			if h.chance(20) { // asking in between changes nothing
+			if h.chance(60) { // asking in between changes nothing
 				h.engine.Pairs(func(_, _ *Class, _ Reach) bool { return true })
 			}
 		}
