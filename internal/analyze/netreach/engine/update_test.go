@@ -170,3 +170,27 @@ func TestMixedClustersAreRead(t *testing.T) {
 		}
 	}
 }
+
+// TestNodeChangesItsLabels: a rule about nodes follows their labels, also in the flows
+// that were asked for before. A mutation asked for this case: the dice hardly make it.
+func TestNodeChangesItsLabels(t *testing.T) {
+	g := newGenerator(1)
+	host, pod, node := g.pod("x", "host"), g.pod("x", "pod"), g.node("n0")
+	host.Spec.HostNetwork, host.Spec.NodeName, pod.Spec.HostNetwork, pod.Spec.NodeName = true, "n0", false, "n1"
+	node.Labels = map[string]string{"gpu": "a"}
+	deny := toObject("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy", "", "deny", tree{
+		"tier": "Admin", "priority": 1, "subject": tree{"namespaces": tree{}},
+		"egress": []any{tree{"action": "Deny", "to": []any{tree{"nodes": tree{"matchLabels": tree{"gpu": "a"}}}}}},
+	})
+	s := pictured([]snapshot.Object{host, pod, node, deny})
+	e := New(s, Options{})
+	before := described(t, e, s)
+	node = node.DeepCopy()
+	node.Labels = map[string]string{"gpu": "b"}
+	e.Apply(Event{Object: node})
+	now := pictured([]snapshot.Object{host, pod, node, deny})
+	after, want := described(t, e, now), described(t, New(now, Options{}), now)
+	if after != want || after == before {
+		t.Errorf("got\n%s\nwant\n%s\nbefore\n%s", after, want, before)
+	}
+}
