@@ -172,7 +172,7 @@ func TestMixedClustersAreRead(t *testing.T) {
 }
 
 // TestNodeChangesItsLabels: a rule about nodes follows their labels, also in the flows
-// that were asked for before. A mutation asked for this case: the dice hardly make it.
+// that were asked for before. The dice hardly make this case.
 func TestNodeChangesItsLabels(t *testing.T) {
 	g := newGenerator(1)
 	host, pod, node := g.pod("x", "host"), g.pod("x", "pod"), g.node("n0")
