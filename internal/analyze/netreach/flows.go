@@ -127,8 +127,36 @@ func (j *judge) judgeOne(x ends, far *engine.Class, id guarantee.ID) {
 	j.charge(offence{id: id, dir: x.dir, near: x.near, far: far}, x.reach, declared)
 }
 
+// enough says after how many far ends of one class the rest only counts: what is wrong is
+// known by then, and an open cluster has as many as it has pairs. A class that no policy
+// isolates has but one cause for all of them.
+const (
+	enough         = 8
+	enoughIsolated = 256
+)
+
+// charged counts the far ends of a class that were charged.
+type charged struct {
+	near *engine.Class
+	dir  rules.Direction
+	id   guarantee.ID
+}
+
+// saturated reports whether a class has been charged enough.
+func (j *judge) saturated(near *engine.Class, dir rules.Direction, id guarantee.ID) bool {
+	n := j.charges[charged{near, dir, id}]
+	return n >= enoughIsolated || n >= enough && !near.Isolated(dir)
+}
+
 // charge charges what is open and not declared: what surely is, and what perhaps is.
 func (j *judge) charge(o offence, open engine.Reach, declared netset.Ports) {
+	if j.saturated(o.near, o.dir, o.id) {
+		return
+	}
+	if open.Sure.Equal(open.Possible) && open.Sure.Minus(declared).Empty() {
+		return
+	}
+	j.charges[charged{o.near, o.dir, o.id}]++
 	o.tenant = o.near.Tenant()
 	var spare func(engine.Cause) bool
 	if o.id == guarantee.NET4 && o.dir == rules.Ingress || o.id == guarantee.NET8 {
@@ -148,6 +176,9 @@ func (j *judge) charge(o offence, open engine.Reach, declared netset.Ports) {
 // nothing to do with.
 func (j *judge) judgeUndeclared(x ends, declared partners) {
 	tenant := x.near.Tenant()
+	if j.saturated(x.near, x.dir, guarantee.NET1) && (len(x.far.classes[""]) == 0 || j.saturated(x.near, x.dir, guarantee.NET4)) {
+		return
+	}
 	foreign := j.some(x, func(yield func(*engine.Class) bool) {
 		for _, t := range x.far.tenants {
 			if t == tenant || declared.tenants[t] {

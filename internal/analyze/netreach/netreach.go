@@ -43,6 +43,7 @@ type judge struct {
 	ledgers      map[string]*analyze.Ledger
 	culprits     *culprits
 	crowds       map[*engine.Crowd]*crowd
+	charges      map[charged]int
 	// reopening are the rules that NET-5 names.
 	reopening map[*rules.Rule]bool
 }
@@ -74,6 +75,7 @@ func newJudge(s *snapshot.Snapshot) *judge {
 	j := &judge{
 		snapshot: s, plugin: plugin, declarations: map[string]*declaration{}, ledgers: map[string]*analyze.Ledger{},
 		culprits: newCulprits(), reopening: map[*rules.Rule]bool{}, crowds: map[*engine.Crowd]*crowd{},
+		charges: map[charged]int{},
 	}
 	for _, t := range s.Tenants {
 		j.declarations[t.Name] = declare(s, t)
