@@ -203,7 +203,7 @@ type NetworkClass struct {
 	// +kubebuilder:validation:items:Enum=ClusterIP;NodePort;LoadBalancer
 	// +listType=set
 	ServiceTypes []corev1.ServiceType `json:"serviceTypes,omitempty"`
-	// EgressCIDRs bound the CIDRs that tenants' flows may name. Empty: any CIDR
+	// EgressCIDRs bound the CIDRs that tenants' flows may lead to. Empty: any CIDR
 	// that is not a metadata, loopback or link-local address.
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MaxLength=43

@@ -97,9 +97,26 @@ func newRootCommand(e *env, program string) *cobra.Command {
 	root.AddCommand(
 		newUpCommand(e), newDownCommand(e), newSuperviseCommand(e),
 		newInstallCommand(e), newUninstallCommand(e), newOperatorCommand(e),
-		newRenderCommand(e), newVerifyCommand(e), newReachCommand(e), newDiffCommand(e), newExplainCommand(e), newDemoCommand(e),
-		newBlastCommand(e), newEngineCommand(e),
+		newRenderCommand(e), interruptible(newVerifyCommand(e)), interruptible(newReachCommand(e)), interruptible(newDiffCommand(e)),
+		newExplainCommand(e), interruptible(newBlastCommand(e)), newDemoCommand(e), newEngineCommand(e),
 		newSnapshotCommand(e), newKubeconfigCommand(e), newVersionCommand(e),
 	)
 	return root
+}
+
+// interruptible lets a command that only computes and prints be ended by a signal: what
+// analyzes has no context to watch.
+func interruptible(c *cobra.Command) *cobra.Command {
+	run := c.RunE
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		done := make(chan error, 1)
+		go func() { done <- run(cmd, args) }()
+		select {
+		case err := <-done:
+			return err
+		case <-cmd.Context().Done():
+			return cannotTell(errors.New("interrupted"))
+		}
+	}
+	return c
 }

@@ -20,7 +20,7 @@ func newExplainCommand(e *env) *cobra.Command {
 			return errors.New("say what to explain: watertight explain verdict TENANT GUARANTEE, or watertight explain flow FROM TO")
 		},
 	}
-	c.AddCommand(newExplainVerdictCommand(e), newExplainFlowCommand(e))
+	c.AddCommand(interruptible(newExplainVerdictCommand(e)), interruptible(newExplainFlowCommand(e)))
 	return c
 }
 

@@ -44,6 +44,8 @@ type judge struct {
 	culprits     *culprits
 	crowds       map[*engine.Crowd]*crowd
 	charges      map[charged]int
+	// undeclared are namespaces with pods that no manifest declares; nil until asked for.
+	undeclared []string
 	// reopening are the rules that NET-5 names.
 	reopening map[*rules.Rule]bool
 }
@@ -105,6 +107,8 @@ func (j *judge) doubts(l *analyze.Ledger, t *v1alpha1.Tenant) {
 		}
 	}
 	j.doubtUnread(l, t)
+	j.doubtUndeclared(l)
+	j.doubtSecondary(l)
 }
 
 // doubtUnread notes the policies that could not be read, wholly or in part.

@@ -31,7 +31,7 @@ func TestOpenCluster(t *testing.T) {
 func BenchmarkRun(b *testing.B) {
 	for _, o := range []estate.Options{
 		{Tenants: 1000, PodsPerNamespace: 3, Mistakes: 0.04}, {Tenants: 1000, PodsPerNamespace: 3, Mistakes: 0.04, Open: 0.5},
-		{Tenants: 2000, PodsPerNamespace: 3, Mistakes: 0.04, Open: 0.5},
+		{Tenants: 10000, PodsPerNamespace: 4, Mistakes: 0.04, Open: 0.5},
 	} {
 		s := estate.New(o)
 		s.NamespaceNames()

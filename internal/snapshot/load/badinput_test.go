@@ -64,6 +64,23 @@ func TestHelmTemplates(t *testing.T) {
 	)
 }
 
+// TestOldVersions: what is written in a version that is not read is missing from every
+// verdict, and is named; it stays among the untyped objects for who can do with its name.
+func TestOldVersions(t *testing.T) {
+	s := folder(t, map[string]string{
+		"rbac.yaml":   "apiVersion: rbac.authorization.k8s.io/v1beta1\nkind: ClusterRoleBinding\nmetadata: {name: all}\n",
+		"deploy.yaml": "apiVersion: apps/v1beta1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\n",
+		"extra.yaml":  "apiVersion: extensions/v1beta1\nkind: Ingress\nmetadata: {name: in, namespace: shop}\n",
+		"good.yaml":   goodPod,
+		"pdb.yaml":    "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: p, namespace: shop}\n",
+	})
+	expect(t, s,
+		"deploy.yaml#1 Deployment: Deployment web is of version apps/v1beta1, which is not read: write it in apps/v1",
+		"extra.yaml#1 Ingress: Ingress in is of version extensions/v1beta1, which is not read: write it in networking.k8s.io/v1",
+		"rbac.yaml#1 ClusterRoleBinding: ClusterRoleBinding all is of version rbac.authorization.k8s.io/v1beta1, which is not read: write it in rbac.authorization.k8s.io/v1",
+	)
+}
+
 // TestMixedList reads what is good in a List, and names what is not by its place.
 func TestMixedList(t *testing.T) {
 	list := "apiVersion: v1\nkind: List\nitems:\n" +

@@ -197,6 +197,9 @@ func (h *harvest) decodeKind(source string, gvk schema.GroupVersionKind, data []
 		}
 		u.SetGroupVersionKind(gvk)
 		reduce(u)
+		if version := readVersion(gvk); version != "" {
+			h.problem(source, gvk.Kind, "%s %s is of version %s, which is not read: write it in %s", gvk.Kind, clip(u.GetName()), gvk.GroupVersion(), version)
+		}
 		h.take(source, u, gvk)
 		return
 	}
@@ -236,6 +239,24 @@ func newObject(gvk schema.GroupVersionKind) (snapshot.Object, bool, error) {
 		return nil, false, fmt.Errorf("%s has no kind %s: correct apiVersion or kind", gvk.GroupVersion(), clip(gvk.Kind))
 	}
 	return nil, false, fmt.Errorf("unknown API version %s of %s: use %s", gvk.GroupVersion(), gvk.Kind, versions[0])
+}
+
+// readVersion is the version in which a kind is read, "" where it is read in none. Old
+// versions hold the same objects, so that what they say is missing from every verdict.
+func readVersion(gvk schema.GroupVersionKind) string {
+	if gvk.Group == "extensions" { // where some kinds were before they had groups
+		for known := range typed {
+			if known.Kind == gvk.Kind {
+				return known.GroupVersion().String()
+			}
+		}
+	}
+	for known := range typed {
+		if known.GroupKind() == gvk.GroupKind() {
+			return known.GroupVersion().String()
+		}
+	}
+	return ""
 }
 
 // kinds that the snapshot has fields for; typed makes those and workloads.
