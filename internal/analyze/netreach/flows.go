@@ -127,15 +127,15 @@ func (j *judge) judgeOne(x ends, far *engine.Class, id guarantee.ID) {
 	j.charge(offence{id: id, dir: x.dir, near: x.near, far: far}, x.reach, declared)
 }
 
-// enough says after how many far ends of one class the rest only counts: what is wrong is
-// known by then, and an open cluster has as many as it has pairs. A class that no policy
-// isolates has but one cause for all of them.
+// enough says after how many far ends in a row that told nothing new the others of a class
+// are passed over: an open cluster has as many as it has pairs. A class that no policy
+// isolates has but one cause for all of them; another may have as many as it has rules.
 const (
 	enough         = 8
-	enoughIsolated = 256
+	enoughIsolated = 32
 )
 
-// charged counts the far ends of a class that were charged.
+// charged counts the far ends of a class that told nothing new.
 type charged struct {
 	near *engine.Class
 	dir  rules.Direction
@@ -156,7 +156,13 @@ func (j *judge) charge(o offence, open engine.Reach, declared netset.Ports) {
 	if open.Sure.Equal(open.Possible) && open.Sure.Minus(declared).Empty() {
 		return
 	}
-	j.charges[charged{o.near, o.dir, o.id}]++
+	known := len(j.culprits.list)
+	defer func() {
+		key := charged{o.near, o.dir, o.id}
+		if j.charges[key]++; len(j.culprits.list) > known {
+			j.charges[key] = 0
+		}
+	}()
 	o.tenant = o.near.Tenant()
 	var spare func(engine.Cause) bool
 	if o.id == guarantee.NET4 && o.dir == rules.Ingress || o.id == guarantee.NET8 {
