@@ -20,7 +20,8 @@ func tinyNumber(data []byte) string {
 }
 
 // exponentAt returns the number whose negative exponent has its digits at a place, if
-// there are more than three of them and nothing but a number stands before.
+// there are more than three of them and it is a whole value: the UIDs of objects are full
+// of its like.
 func exponentAt(data []byte, at int) string {
 	const most = 3
 	digits := at
@@ -35,8 +36,24 @@ func exponentAt(data []byte, at int) string {
 	for start > 0 && (digit(data[start-1]) || data[start-1] == '.') {
 		start--
 	}
-	if end-digits <= most || start == at-2 {
+	if start > 0 && (data[start-1] == '-' || data[start-1] == '+') {
+		start--
+	}
+	if end-digits <= most || start >= at-2 || !whole(data, start, end) {
 		return ""
 	}
 	return string(data[start:end])
+}
+
+// whole reports whether a piece of JSON is a whole value: a string between its quotes, or
+// a number between what may stand beside one.
+func whole(data []byte, start, end int) bool {
+	quoted := func(at int) bool { return at >= 0 && at < len(data) && data[at] == '"' }
+	if quoted(start-1) || quoted(end) {
+		return quoted(start-1) && quoted(end)
+	}
+	bare := func(at int) bool {
+		return at < 0 || at >= len(data) || bytes.IndexByte([]byte(" \t\r\n:,[]{}"), data[at]) >= 0
+	}
+	return bare(start-1) && bare(end)
 }
