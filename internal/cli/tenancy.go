@@ -14,13 +14,7 @@ type tenancy struct {
 	texts []string
 }
 
-// addTenancyFlag adds --tenancy. Its help says what follows from it.
-func addTenancyFlag(f *pflag.FlagSet) *tenancy {
-	t := &tenancy{}
-	t.addFlag(f)
-	return t
-}
-
+// addFlag adds --tenancy. Its help says what follows from it.
 func (t *tenancy) addFlag(f *pflag.FlagSet) {
 	var forms []string
 	for _, form := range snapshot.Mappings() {

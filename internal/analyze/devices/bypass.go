@@ -31,9 +31,9 @@ func (j *judge) bypass(p *corev1.Pod) {
 		}
 	}
 	j.paths(p)
-	for _, c := range containersOf(p) {
+	for _, c := range analyze.Containers(p) {
 		if c.SecurityContext != nil && c.SecurityContext.Privileged != nil && *c.SecurityContext.Privileged {
-			j.taken(p, "Privileged", c.at+".securityContext.privileged", "gives the container every device of the node", "set it to false")
+			j.taken(p, "Privileged", c.Field+".securityContext.privileged", "gives the container every device of the node", "set it to false")
 		}
 		j.environment(p, c, have)
 	}
@@ -54,10 +54,10 @@ const (
 var reconfigures = []string{"NVIDIA_MIG_CONFIG_DEVICES", "NVIDIA_MIG_MONITOR_DEVICES", "NVIDIA_IMEX_CHANNELS"}
 
 // environment judges a container's variables, as the spec gives them.
-func (j *judge) environment(p *corev1.Pod, c container, have sandbox.Sandbox) {
+func (j *judge) environment(p *corev1.Pod, c analyze.Container, have sandbox.Sandbox) {
 	decided := false
 	for i, e := range c.Env {
-		field := fmt.Sprintf("%s.env[%d]", c.at, i)
+		field := fmt.Sprintf("%s.env[%d]", c.Field, i)
 		relevant := e.Name == visible || e.Name == capabilities || slices.Contains(reconfigures, e.Name)
 		switch {
 		case !relevant:
@@ -81,10 +81,10 @@ func (j *judge) environment(p *corev1.Pod, c container, have sandbox.Sandbox) {
 		return
 	}
 	j.ledger.Doubt(guarantee.GPU2, "ImageMayName", fmt.Sprintf("%s: the image of container %s may set %s, and the node may give it the devices: run the pod behind a sandbox, or set the variable to void", name(p), c.Name, visible),
-		analyze.About(j.snapshot, p, c.at+".env", "does not set "+visible))
+		analyze.About(j.snapshot, p, c.Field+".env", "does not set "+visible))
 }
 
-func asksNvidia(c container) bool {
+func asksNvidia(c analyze.Container) bool {
 	for r := range c.Resources.Limits {
 		if vendor(string(r)) == "nvidia.com" {
 			return true
@@ -132,10 +132,10 @@ func (j *judge) paths(p *corev1.Pod) {
 			}
 		}
 	}
-	for _, c := range containersOf(p) {
+	for _, c := range analyze.Containers(p) {
 		for i, m := range c.VolumeMounts {
 			if strings.HasPrefix(path.Clean(m.MountPath)+"/", "/var/run/nvidia-container-devices/") {
-				j.taken(p, "DeviceMount", fmt.Sprintf("%s.volumeMounts[%d].mountPath", c.at, i), "names a device to NVIDIA's runtime", "mount the volume elsewhere")
+				j.taken(p, "DeviceMount", fmt.Sprintf("%s.volumeMounts[%d].mountPath", c.Field, i), "names a device to NVIDIA's runtime", "mount the volume elsewhere")
 			}
 		}
 	}

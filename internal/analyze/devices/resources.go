@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"watertight.dev/watertight/internal/analyze"
 )
 
 // ask is a request of a container for an extended resource.
@@ -23,7 +25,7 @@ func asks(p *corev1.Pod) []ask {
 		return nil
 	}
 	var out []ask
-	for _, c := range containersOf(p) {
+	for _, c := range analyze.Containers(p) {
 		for _, list := range []struct {
 			name  string
 			names corev1.ResourceList
@@ -33,7 +35,7 @@ func asks(p *corev1.Pod) []ask {
 				if !extended(string(r)) || quantity.IsZero() || slices.ContainsFunc(out, func(a ask) bool { return a.resource == string(r) }) {
 					continue
 				}
-				out = append(out, ask{string(r), fmt.Sprintf("%s.resources.%s[%s]", c.at, list.name, r)})
+				out = append(out, ask{string(r), fmt.Sprintf("%s.resources.%s[%s]", c.Field, list.name, r)})
 			}
 		}
 	}
@@ -77,25 +79,4 @@ func kindOf(resource string) kind {
 		return partition
 	}
 	return unknown
-}
-
-// container is a container of any kind, and where it stands in the spec.
-type container struct {
-	*corev1.Container
-	at string
-}
-
-func containersOf(p *corev1.Pod) []container {
-	var out []container
-	for i := range p.Spec.InitContainers {
-		out = append(out, container{&p.Spec.InitContainers[i], fmt.Sprintf("spec.initContainers[%d]", i)})
-	}
-	for i := range p.Spec.Containers {
-		out = append(out, container{&p.Spec.Containers[i], fmt.Sprintf("spec.containers[%d]", i)})
-	}
-	for i := range p.Spec.EphemeralContainers {
-		c := corev1.Container(p.Spec.EphemeralContainers[i].EphemeralContainerCommon)
-		out = append(out, container{&c, fmt.Sprintf("spec.ephemeralContainers[%d]", i)})
-	}
-	return out
 }

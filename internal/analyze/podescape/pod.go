@@ -1,7 +1,6 @@
 package podescape
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -42,15 +41,8 @@ type spot struct {
 
 func containersOf(p *corev1.Pod) []container {
 	var out []container
-	for i := range p.Spec.InitContainers {
-		out = append(out, container{&p.Spec.InitContainers[i], fmt.Sprintf("spec.initContainers[%d]", i)})
-	}
-	for i := range p.Spec.Containers {
-		out = append(out, container{&p.Spec.Containers[i], fmt.Sprintf("spec.containers[%d]", i)})
-	}
-	for i := range p.Spec.EphemeralContainers {
-		c := corev1.Container(p.Spec.EphemeralContainers[i].EphemeralContainerCommon)
-		out = append(out, container{&c, fmt.Sprintf("spec.ephemeralContainers[%d]", i)})
+	for _, c := range analyze.Containers(p) {
+		out = append(out, container{c.Container, c.Field})
 	}
 	return out
 }

@@ -34,12 +34,6 @@ func Read(text string) []netip.Addr {
 	return out
 }
 
-// Plain reports whether the text is an address as Kubernetes writes it (KEP-4858).
-func Plain(text string) bool {
-	ip, err := netip.ParseAddr(text)
-	return err == nil && ip.Zone() == "" && !ip.Is4In6()
-}
-
 // carriers are prefixes of IPv6 addresses that carry an IPv4 address, and where in them.
 var carriers = []struct {
 	prefix netip.Prefix

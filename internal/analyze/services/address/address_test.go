@@ -42,14 +42,6 @@ func TestRead(t *testing.T) {
 	}
 }
 
-func TestPlain(t *testing.T) {
-	for text, want := range map[string]bool{"10.0.0.1": true, "fd00::1": true, "::ffff:10.0.0.1": false, "010.0.0.1": false, "fe80::1%1": false} {
-		if got := address.Plain(text); got != want {
-			t.Errorf("%s: %v", text, got)
-		}
-	}
-}
-
 func TestSpecial(t *testing.T) {
 	for text, want := range map[string]address.Kind{
 		"169.254.169.254": address.Metadata, "fd00:ec2::254": address.Metadata, "169.254.1.1": address.Local,
